@@ -1,0 +1,3 @@
+"""The version of Motor, in one place."""
+
+version = "4.0.0.dev0"

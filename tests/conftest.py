@@ -1,0 +1,48 @@
+"""Fixtures that every test may use: a server, a client on it, a database and a collection of its own."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+import motor.embedded
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+
+
+@pytest.fixture(scope="session")
+def server_uri() -> Iterator[str]:
+    """Where the tests' server is: MOTOR_TEST_URI, or else an embedded server that runs for the whole session."""
+    if uri := os.environ.get("MOTOR_TEST_URI"):
+        yield uri
+        return
+    with motor.embedded.Server(arguments=["--enable-test-commands"]) as server:
+        yield server.uri
+
+
+@pytest.fixture
+def uri(server_uri: str) -> str:
+    """The short name of `server_uri`."""
+    return server_uri
+
+
+@pytest.fixture
+async def client(uri: str) -> AsyncIterator[AsyncIOMotorClient]:
+    """A client on the tests' server, closed afterwards."""
+    client = AsyncIOMotorClient(uri)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+async def db(client: AsyncIOMotorClient) -> AsyncIterator[AsyncIOMotorDatabase]:
+    """A database that no other test uses, dropped afterwards."""
+    database = client[f"motor_test_{uuid.uuid4().hex}"]
+    yield database
+    await client.drop_database(database.name)
+
+
+@pytest.fixture
+def collection(db: AsyncIOMotorDatabase) -> AsyncIOMotorCollection:
+    """An empty collection in `db`."""
+    return db["test"]
