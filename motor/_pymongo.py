@@ -1,0 +1,147 @@
+"""The door to PyMongo's private names.
+
+This is the only module that may import a PyMongo name that starts with an underscore, or from a module that PyMongo
+does not document. Whatever Motor borrows from there is on this page, so that a new PyMongo release is checked in one
+place: ``tests/test_door.py`` walks the page on every supported version.
+"""
+
+from ssl import SSLContext
+from typing import Any, cast
+
+from bson import _array_of_documents_to_buffer as array_to_documents
+from bson import _decode_all_selective as decode_all_selective
+from bson import _dict_to_bson as encode_document
+from pymongo.client_options import ClientOptions
+from pymongo.collation import validate_collation_or_none
+from pymongo.common import (
+    MAX_BSON_SIZE,
+    MAX_MESSAGE_SIZE,
+    MAX_WRITE_BATCH_SIZE,
+    SRV_SERVICE_NAME,
+    TIMEOUT_OPTIONS,
+    partition_node,
+    validate_is_document_type,
+    validate_is_mapping,
+    validate_list,
+    validate_list_or_none,
+    validate_non_negative_integer_or_none,
+    validate_ok_for_replace,
+    validate_ok_for_update,
+    validate_read_preference,
+)
+from pymongo.common import _CaseInsensitiveDictionary as CaseInsensitiveDictionary
+from pymongo.common import validate as validate_option
+from pymongo.cursor_shared import _CURSOR_CLOSED_ERRORS as CURSOR_CLOSED_ERRORS
+from pymongo.cursor_shared import _QUERY_OPTIONS as QUERY_OPTIONS
+from pymongo.driver_info import DriverInfo
+from pymongo.helpers_shared import _NOT_PRIMARY_CODES as NOT_PRIMARY_CODES
+from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES as RETRYABLE_ERROR_CODES
+from pymongo.helpers_shared import _SHUTDOWN_CODES as SHUTDOWN_CODES
+from pymongo.helpers_shared import _check_command_response as check_command_response
+from pymongo.helpers_shared import _check_write_command_response as check_write_command_response
+from pymongo.helpers_shared import _fields_list_to_dict as fields_list_to_dict
+from pymongo.helpers_shared import _gen_index_name as index_name
+from pymongo.helpers_shared import _get_timeout_details as timeout_details
+from pymongo.helpers_shared import _get_wce_doc as write_concern_error_of
+from pymongo.helpers_shared import _index_document as index_document
+from pymongo.helpers_shared import _index_list as index_list
+from pymongo.helpers_shared import format_timeout_details
+from pymongo.message import _COMMAND_OVERHEAD as COMMAND_OVERHEAD
+from pymongo.pool_options import PoolOptions
+from pymongo.read_preferences import _AggWritePref as AggregateWritePreference
+from pymongo.read_preferences import _ServerMode as ReadPreferenceMode
+from pymongo.server_api import _add_to_command as add_server_api
+from pymongo.server_selectors import writable_server_selector
+from pymongo.typings import _Address as Address
+from pymongo.typings import _CollationIn as CollationIn
+from pymongo.typings import _Pipeline as Pipeline
+from pymongo.uri_parser_shared import (
+    SRV_SCHEME,
+    split_hosts,
+)
+from pymongo.uri_parser_shared import _check_options as check_options
+from pymongo.uri_parser_shared import _handle_option_deprecations as handle_option_deprecations
+from pymongo.uri_parser_shared import _handle_security_options as handle_security_options
+from pymongo.uri_parser_shared import _normalize_options as normalize_options
+from pymongo.uri_parser_shared import _validate_uri as validate_uri
+from pymongo.write_concern import validate_boolean
+
+__all__ = [
+    "COMMAND_OVERHEAD",
+    "CURSOR_CLOSED_ERRORS",
+    "MAX_BSON_SIZE",
+    "MAX_MESSAGE_SIZE",
+    "MAX_WRITE_BATCH_SIZE",
+    "NOT_PRIMARY_CODES",
+    "QUERY_OPTIONS",
+    "RETRYABLE_ERROR_CODES",
+    "SHUTDOWN_CODES",
+    "SRV_SCHEME",
+    "SRV_SERVICE_NAME",
+    "TIMEOUT_OPTIONS",
+    "Address",
+    "AggregateWritePreference",
+    "CaseInsensitiveDictionary",
+    "ClientOptions",
+    "CollationIn",
+    "Pipeline",
+    "ReadPreferenceMode",
+    "add_server_api",
+    "add_to_bulk",
+    "append_metadata",
+    "array_to_documents",
+    "check_command_response",
+    "check_options",
+    "check_write_command_response",
+    "decode_all_selective",
+    "encode_document",
+    "fields_list_to_dict",
+    "format_timeout_details",
+    "handle_option_deprecations",
+    "handle_security_options",
+    "index_document",
+    "index_list",
+    "index_name",
+    "normalize_options",
+    "partition_node",
+    "split_hosts",
+    "ssl_context_of",
+    "timeout_details",
+    "validate_boolean",
+    "validate_collation_or_none",
+    "validate_is_document_type",
+    "validate_is_mapping",
+    "validate_list",
+    "validate_list_or_none",
+    "validate_non_negative_integer_or_none",
+    "validate_ok_for_replace",
+    "validate_ok_for_update",
+    "validate_option",
+    "validate_read_preference",
+    "validate_uri",
+    "writable_server_selector",
+    "write_concern_error_of",
+]
+
+
+def add_to_bulk(request: Any, bulk: Any) -> None:
+    """Let one of :mod:`pymongo.operations`' write requests add itself to a bulk write.
+
+    Raises TypeError for what is no such request.
+    """
+    try:
+        add = request._add_to_bulk
+    except AttributeError:
+        raise TypeError(f"{request!r} is not a valid request") from None
+    add(bulk)
+
+
+def ssl_context_of(options: ClientOptions) -> SSLContext | None:
+    """The TLS context that PyMongo built from the options; ``None`` without TLS."""
+    context: Any = options.pool_options._ssl_context
+    return cast("SSLContext | None", context)
+
+
+def append_metadata(pool_options: PoolOptions, driver_info: DriverInfo) -> None:
+    """Add a library to the client metadata that handshakes send."""
+    pool_options._update_metadata(driver_info)

@@ -1,0 +1,1 @@
+"""What an application holds: clients, databases, collections, cursors, for both frameworks alike."""

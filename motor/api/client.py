@@ -1,0 +1,259 @@
+"""The client: a connection pool to a deployment, and the way to its databases."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, NoReturn
+
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
+from pymongo.client_options import ClientOptions
+from pymongo.driver_info import DriverInfo
+from pymongo.errors import ConfigurationError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.topology_description import TopologyDescription
+from pymongo.write_concern import WriteConcern
+
+from motor._pymongo import TIMEOUT_OPTIONS, Address, ReadPreferenceMode, append_metadata
+from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
+from motor.api.client_settings import parse_settings
+from motor.api.command_cursor import AgnosticLatentCommandCursor
+from motor.api.database import AgnosticDatabase
+from motor.api.family import Family
+from motor.driver.deployment import Deployment
+from motor.driver.operations.databases import DropDatabase, ListDatabases
+from motor.driver.operations.operation import Target
+from motor.driver.operations.run_command import RunCommand
+
+_SHOWN_FIRST = ("document_class", "tz_aware", "connect")
+_NEVER_SHOWN = ("username", "password", "driver", "authmechanismproperties", "tlscertificatekeyfilepassword")
+
+
+class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
+    """Long-lived and safe to share: an application makes one and keeps it.
+
+    Takes a MongoDB URI, or hosts, and every keyword option of :class:`pymongo.AsyncMongoClient`. `io_loop` is for
+    applications that use a loop other than the current one. Making a client does no I/O: it connects when it is first
+    used.
+
+    A client belongs to the event loop that first uses it. When that loop has been closed the client can be used in
+    another, where it starts afresh; used in two loops that are both alive, it raises RuntimeError.
+
+    Raises :class:`~pymongo.errors.ConfigurationError`, :class:`~pymongo.errors.InvalidURI`, TypeError or ValueError
+    for what cannot be right.
+    """
+
+    HOST = "localhost"
+    PORT = 27017
+
+    _family: ClassVar[Family]
+
+    def __init__(
+        self,
+        host: str | Sequence[str] | None = None,
+        port: int | None = None,
+        document_class: type[DocumentType] | None = None,
+        tz_aware: bool | None = None,
+        connect: bool | None = None,
+        type_registry: TypeRegistry | None = None,
+        *,
+        io_loop: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        framework = self._family.framework
+        if io_loop is not None:
+            framework.check_event_loop(io_loop)
+        self._io_loop = io_loop
+        keywords = {
+            "document_class": document_class,
+            "tz_aware": tz_aware,
+            "connect": connect,
+            "type_registry": type_registry,
+            **kwargs,
+        }
+        self._settings = parse_settings(host, port, keywords, framework.platform_info())
+        options = self._settings.options
+        super().__init__(options.codec_options, options.read_preference, options.write_concern, options.read_concern)
+        self._client = self
+        name = type(self).__name__
+        self._deployment = Deployment(self._settings.topology, name)
+        self._finalizer = weakref.finalize(self, self._deployment.close)
+        self._finalizer.atexit = False
+
+    @property
+    def io_loop(self) -> Any:
+        """The client's event loop: the one it was given, else the current one when it is first asked."""
+        if self._io_loop is None:
+            self._io_loop = self._family.framework.get_event_loop()
+        return self._io_loop
+
+    def get_io_loop(self) -> Any:
+        """The same as :attr:`io_loop`."""
+        return self.io_loop
+
+    def _asyncio_loop(self) -> asyncio.AbstractEventLoop:
+        return self._family.framework.asyncio_loop(self.io_loop)
+
+    @property
+    def options(self) -> ClientOptions:
+        """The options as PyMongo read them."""
+        return self._settings.options
+
+    @property
+    def topology_description(self) -> TopologyDescription:
+        """What is known of the deployment at this moment, without waiting for anything."""
+        return self._deployment.description
+
+    @property
+    def nodes(self) -> frozenset[Address]:
+        """The addresses of the servers that answered their last check."""
+        return frozenset(server.address for server in self.topology_description.known_servers)
+
+    def __getattr__(self, name: str) -> AgnosticDatabase[DocumentType]:
+        if name.startswith("_"):
+            raise missing_attribute(self, name, f"{name} database", f"client[{name!r}]")
+        return self[name]
+
+    def __getitem__(self, name: str) -> AgnosticDatabase[DocumentType]:
+        return self._family.database(self, name)
+
+    def get_database(
+        self,
+        name: str | None = None,
+        codec_options: CodecOptions[Any] | None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+    ) -> AgnosticDatabase[DocumentType]:
+        """A database, with options of its own where they are given; by default the one that the URI names.
+
+        Raises :class:`~pymongo.errors.ConfigurationError` if no name is given, here or in the URI.
+        """
+        if name is None:
+            name = self._settings.default_database
+            if name is None:
+                raise ConfigurationError("No default database defined")
+        return self._family.database(self, name, codec_options, read_preference, write_concern, read_concern)
+
+    def get_default_database(
+        self,
+        default: str | None = None,
+        codec_options: CodecOptions[Any] | None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+    ) -> AgnosticDatabase[DocumentType]:
+        """The database that the URI names, else `default`.
+
+        Raises :class:`~pymongo.errors.ConfigurationError` if there is neither.
+        """
+        name = self._settings.default_database or default
+        if name is None:
+            raise ConfigurationError("No default database name defined or provided.")
+        return self._family.database(self, name, codec_options, read_preference, write_concern, read_concern)
+
+    def server_info(self, session: Any = None) -> asyncio.Future[dict[str, Any]]:
+        """What the server says of itself: its ``buildInfo``."""
+        target = Target("admin")
+        return self._run(RunCommand(target, "buildinfo", 1, {}, ReadPreference.PRIMARY), session)
+
+    def list_databases(
+        self, session: Any = None, comment: Any = None, **kwargs: Any
+    ) -> AgnosticLatentCommandCursor[dict[str, Any]]:
+        """A cursor over the databases, each a document with ``name``, ``sizeOnDisk`` and ``empty``."""
+        operation = ListDatabases(Target("admin", "$cmd"), kwargs, comment)
+        return self._family.latent_command_cursor(self._plain_admin()["$cmd"], operation, session)
+
+    def list_database_names(self, session: Any = None, comment: Any = None) -> asyncio.Future[list[str]]:
+        """The names of the databases."""
+        return self._start(self._list_database_names(session, comment))
+
+    async def _list_database_names(self, session: Any, comment: Any) -> list[str]:
+        operation = ListDatabases(Target("admin", "$cmd"), {"nameOnly": True}, comment)
+        return [database["name"] for database in (await self._execute(operation, session))["firstBatch"]]
+
+    def drop_database(
+        self, name_or_database: str | AgnosticDatabase[Any], session: Any = None, comment: Any = None
+    ) -> asyncio.Future[None]:
+        """Drop a database; one that is not there is no error."""
+        return self._start(self._drop_database(name_or_database, session, comment))
+
+    async def _drop_database(self, name: str | AgnosticDatabase[Any], session: Any, comment: Any) -> None:
+        if isinstance(name, AgnosticDatabase):
+            name = name.name
+        if not isinstance(name, str):
+            raise TypeError(
+                f"name_or_database must be an instance of str or a {self._family.database.__name__}, not {type(name)}"
+            )
+        target = Target(self[name].name, write_concern=self.write_concern)
+        await self._execute(DropDatabase(target, comment), session)
+
+    def append_metadata(self, driver_info: DriverInfo) -> None:
+        """Add a library's name to what new connections tell the server; the same one again changes nothing.
+
+        Raises TypeError for what is not a :class:`~pymongo.driver_info.DriverInfo`.
+
+        .. versionadded:: 4.0
+        """
+        if not isinstance(driver_info, DriverInfo):
+            raise TypeError(f"driver_info must be an instance of DriverInfo, not {type(driver_info)}")
+        append_metadata(self.options.pool_options, driver_info)
+
+    def close(self) -> asyncio.Future[None]:
+        """Close every connection; what comes later raises :class:`~pymongo.errors.InvalidOperation`.
+
+        Everything is closed when this returns; awaiting the Future that it returns is optional.
+        """
+        self._deployment.close()
+        loop = self._asyncio_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        done.set_result(None)
+        return done
+
+    async def __aenter__(self) -> AgnosticClient[DocumentType]:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._deployment.close()
+
+    def _plain_admin(self) -> AgnosticDatabase[DocumentType]:
+        return self.get_database("admin", DEFAULT_CODEC_OPTIONS, ReadPreference.PRIMARY, WriteConcern())
+
+    def _identity(self) -> tuple[object, ...]:
+        topology = self._settings.topology
+        seeds = tuple(sorted(topology.seeds, key=str))
+        return seeds, topology.options.replica_set_name, topology.fqdn, topology.srv_service_name
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, type(self)):
+            return self._identity() == other._identity()
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __repr__(self) -> str:
+        hosts = [host if port is None else f"{host}:{port}" for host, port in sorted(self._settings.topology.seeds)]
+        options: Mapping[str, Any] = self.options._options
+        shown = [name for name in _SHOWN_FIRST if name in options]
+        shown += [name for name in options if name not in (*_SHOWN_FIRST, *_NEVER_SHOWN)]
+        parts = [f"host={hosts!r}", *(_option_repr(name, options[name]) for name in shown)]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    __iter__ = None
+
+    def __next__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__!r} object is not iterable")
+
+    next = __next__
+
+
+def _option_repr(name: str, value: Any) -> str:
+    if name == "document_class":
+        shown = "dict" if value is dict else f"{value.__module__}.{value.__name__}"
+        return f"document_class={shown}"
+    if name in TIMEOUT_OPTIONS and value is not None:
+        return f"{name}={int(value * 1000)}"
+    return f"{name}={value!r}"

@@ -1,0 +1,88 @@
+"""Cursors that come from a command: aggregate, listIndexes, listCollections and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from motor.api.base import DocumentType, check_session
+from motor.api.base_cursor import AgnosticBaseCursor
+from motor.api.query import check_batch_size
+from motor.driver.cursors import ServerCursor
+from motor.driver.operations.aggregate import Aggregate
+from motor.driver.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from motor.api.collection import AgnosticCollection
+
+
+class AgnosticCommandCursor(AgnosticBaseCursor[DocumentType]):
+    """The documents that a command returns."""
+
+    def batch_size(self, batch_size: int) -> Self:
+        """Ask for `batch_size` documents at a time; 0 leaves it to the server."""
+        check_batch_size(batch_size)
+        # A batch of one would close the cursor on servers of old: two is the least.
+        self._cursor.batch_size = 2 if batch_size == 1 else batch_size
+        return self
+
+    async def try_next(self) -> DocumentType | None:
+        """The next document, or ``None`` if there is none at the moment; asks the server once at most."""
+        if not self._cursor.documents:
+            await self._refresh()
+        documents = self._cursor.documents
+        return documents.popleft() if documents else None
+
+
+class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
+    """A command's cursor that was returned before the command was sent: it is sent when the cursor is first read.
+
+    Awaiting it sends the command at once and returns the cursor, so that code written for PyMongo Async can use it.
+    """
+
+    def __init__(
+        self,
+        collection: AgnosticCollection[DocumentType],
+        operation: Operation[dict[str, Any]],
+        session: Any = None,
+        max_await_time_ms: int | None = None,
+        comment: Any = None,
+    ) -> None:
+        super().__init__(collection)
+        self._explicit_session = session
+        self._operation = operation
+        self._cursor = ServerCursor(self._client._deployment, operation)
+        self._cursor.max_await_time_ms = max_await_time_ms
+        self._cursor.comment = comment
+
+    def batch_size(self, batch_size: int) -> Self:
+        """Ask for `batch_size` documents at a time; 0 leaves it to the server."""
+        super().batch_size(batch_size)
+        if isinstance(self._operation, Aggregate) and not self._cursor.opened:
+            self._operation.batch_size = batch_size
+        return self
+
+    async def _refresh(self) -> int:
+        if not self._cursor.opened:
+            if self._explicit_session is not None:
+                check_session(self._explicit_session)
+            self._configure()
+        return await self._cursor.refresh()
+
+    def _configure(self) -> None:
+        operation = self._operation
+        self._cursor.comment = self._cursor.comment or getattr(operation, "comment", None)
+        if isinstance(operation, Aggregate):
+            operation.prepare()
+            self._cursor.max_await_time_ms = operation.max_await_time_ms
+            super().batch_size(operation.batch_size or 0)
+
+    async def _opened(self) -> Self:
+        if not self._cursor.opened:
+            await self._refresh()
+        return self
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._opened().__await__()

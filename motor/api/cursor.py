@@ -1,0 +1,299 @@
+"""The cursor of a ``find``: its options may be changed until it is first read."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bson.code import Code
+from pymongo.cursor import CursorType
+from pymongo.errors import InvalidOperation
+
+from motor._pymongo import (
+    QUERY_OPTIONS,
+    CollationIn,
+    index_document,
+    index_list,
+    validate_collation_or_none,
+)
+from motor.api.base import DocumentType, check_session
+from motor.api.base_cursor import AgnosticBaseCursor
+from motor.api.query import build_query, check_batch_size, check_integer
+from motor.driver.cursors import ServerCursor
+from motor.driver.operations.find import Explain, Find, Query
+from motor.driver.operations.operation import Document, hint_document
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from motor.api.collection import AgnosticCollection
+
+
+class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
+    """The documents that match a query. Making it does no I/O: it asks the server when it is first read."""
+
+    def __init__(
+        self,
+        collection: AgnosticCollection[DocumentType],
+        filter: Document | None = None,
+        projection: Mapping[str, Any] | Iterable[str] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        no_cursor_timeout: bool = False,
+        cursor_type: int = CursorType.NON_TAILABLE,
+        sort: Any = None,
+        allow_partial_results: bool = False,
+        oplog_replay: bool = False,
+        batch_size: int = 0,
+        collation: CollationIn | None = None,
+        hint: Any = None,
+        max_scan: int | None = None,
+        max_time_ms: int | None = None,
+        max: Any = None,
+        min: Any = None,
+        return_key: bool | None = None,
+        show_record_id: bool | None = None,
+        snapshot: bool | None = None,
+        comment: Any = None,
+        session: Any = None,
+        allow_disk_use: bool | None = None,
+        let: Document | None = None,
+    ) -> None:
+        super().__init__(collection)
+        query = build_query(
+            filter,
+            projection,
+            skip,
+            limit,
+            no_cursor_timeout,
+            cursor_type,
+            sort,
+            allow_partial_results,
+            oplog_replay,
+            batch_size,
+            collation,
+            hint,
+            max_scan,
+            max_time_ms,
+            max,
+            min,
+            return_key,
+            show_record_id,
+            snapshot,
+            comment,
+            session,
+            allow_disk_use,
+            let,
+        )
+        if session is not None:
+            check_session(session)
+        if cursor_type == CursorType.EXHAUST and limit:
+            raise InvalidOperation("Can't use limit and exhaust together.")
+        self._empty = False
+        self._max_await_time_ms: int | None = None
+        self._set_query(query)
+
+    def _set_query(self, query: Query) -> None:
+        self._query = query
+        self._cursor = ServerCursor(self._client._deployment, Find(self.collection._target, query))
+        self._cursor.tailable = bool(query.flags & CursorType.TAILABLE)
+
+    async def _refresh(self) -> int:
+        cursor = self._cursor
+        if not cursor.opened:
+            if self._empty:
+                cursor.abandon()
+                return 0
+            query = self._query
+            cursor.configure(query.limit, query.batch_size, self._max_await_time_ms, query.options.get("comment"))
+        return await cursor.refresh()
+
+    def _changing(self) -> Query:
+        """The query, if it may still be changed."""
+        if self._cursor.retrieved or self._cursor.id is not None:
+            raise InvalidOperation("cannot set options after executing query")
+        return self._query
+
+    def add_option(self, mask: int) -> Self:
+        """Set query flags: bits as those of the old OP_QUERY message."""
+        check_integer("mask", mask, "an int")
+        query = self._changing()
+        if mask & QUERY_OPTIONS["exhaust"] and query.limit:
+            raise InvalidOperation("Can't use limit and exhaust together.")
+        query.flags |= mask
+        self._cursor.tailable = bool(query.flags & CursorType.TAILABLE)
+        return self
+
+    def remove_option(self, mask: int) -> Self:
+        """Unset query flags."""
+        check_integer("mask", mask, "an int")
+        query = self._changing()
+        query.flags &= ~mask
+        self._cursor.tailable = bool(query.flags & CursorType.TAILABLE)
+        return self
+
+    def allow_disk_use(self, allow_disk_use: bool) -> Self:
+        """Let the server sort with temporary files."""
+        if not isinstance(allow_disk_use, bool):
+            raise TypeError(f"allow_disk_use must be a bool, not {type(allow_disk_use)}")
+        self._changing().set_option("allowDiskUse", allow_disk_use, True)
+        return self
+
+    def limit(self, limit: int) -> Self:
+        """Return no more than `limit` documents; 0 is no limit, a negative one closes the cursor after one batch."""
+        check_integer("limit", limit)
+        if self._query.flags & QUERY_OPTIONS["exhaust"]:
+            raise InvalidOperation("Can't use limit and exhaust together.")
+        query = self._changing()
+        self._empty = False
+        query.limit = limit
+        return self
+
+    def batch_size(self, batch_size: int) -> Self:
+        """Ask for `batch_size` documents at a time; 0 leaves it to the server."""
+        check_batch_size(batch_size)
+        self._changing().batch_size = batch_size
+        return self
+
+    def skip(self, skip: int) -> Self:
+        """Leave out the first `skip` documents."""
+        check_integer("skip", skip)
+        if skip < 0:
+            raise ValueError("skip must be >= 0")
+        self._changing().skip = skip
+        return self
+
+    def max_time_ms(self, max_time_ms: int | None) -> Self:
+        """Have the server give up after `max_time_ms` milliseconds of work."""
+        if max_time_ms is not None:
+            check_integer("max_time_ms", max_time_ms, "an integer or None")
+        self._changing().set_option("maxTimeMS", max_time_ms, max_time_ms is not None)
+        return self
+
+    def max_await_time_ms(self, max_await_time_ms: int | None) -> Self:
+        """How many milliseconds the server waits for new documents; for tailable await cursors only."""
+        if max_await_time_ms is not None:
+            check_integer("max_await_time_ms", max_await_time_ms, "an integer or None")
+        if self._changing().flags & CursorType.TAILABLE_AWAIT:
+            self._max_await_time_ms = max_await_time_ms
+        return self
+
+    def max_scan(self, max_scan: int | None) -> Self:
+        """Have the server look at no more than `max_scan` documents; servers since 4.2 refuse it."""
+        self._changing().set_option("maxScan", max_scan, max_scan)
+        return self
+
+    def max(self, spec: Any) -> Self:
+        """The upper bound of an index, exclusive: a list of pairs. Needs :meth:`hint`."""
+        self._changing().set_option("max", _bound(spec), spec)
+        return self
+
+    def min(self, spec: Any) -> Self:
+        """The lower bound of an index, inclusive: a list of pairs. Needs :meth:`hint`."""
+        self._changing().set_option("min", _bound(spec), spec)
+        return self
+
+    def sort(self, key_or_list: Any, direction: int | str | None = None) -> Self:
+        """Sort by one key in a direction, or by a list of pairs of them."""
+        self._changing().set_option("sort", index_document(index_list(key_or_list, direction)), True)
+        return self
+
+    def hint(self, index: Any) -> Self:
+        """Have the server use an index, by its name or its keys; ``None`` leaves the choice to it."""
+        self._changing().set_option("hint", hint_document(index), index)
+        return self
+
+    def comment(self, comment: Any) -> Self:
+        """Attach a comment, which the server's profiler and log show."""
+        self._changing().set_option("comment", comment, comment)
+        return self
+
+    def where(self, code: str | Code) -> Self:
+        """Add a ``$where`` clause in JavaScript to the filter."""
+        query = self._changing()
+        query.filter = {**query.filter, "$where": code if isinstance(code, Code) else Code(code)}
+        return self
+
+    def collation(self, collation: CollationIn | None) -> Self:
+        """Compare strings as `collation` says."""
+        self._changing().set_option("collation", validate_collation_or_none(collation), collation is not None)
+        return self
+
+    def __getitem__(self, index: int | slice) -> Self:
+        """``cursor[start:stop]`` sets skip and limit; ``cursor[index]`` is a cursor over that one document.
+
+        Raises IndexError for negative indices and for steps, TypeError for what is no index.
+        """
+        self._changing()
+        name = type(self).__name__
+        if isinstance(index, slice):
+            return self._slice(index)
+        if not isinstance(index, int):
+            raise TypeError(f"index {index!r} cannot be applied to {name} instances")
+        if index < 0:
+            raise IndexError(f"{name} instances do not support negative indices")
+        return self.skip(self._query.skip + index).limit(-1)
+
+    def _slice(self, bounds: slice) -> Self:
+        name = type(self).__name__
+        if bounds.step is not None:
+            raise IndexError(f"{name} instances do not support slice steps")
+        start = bounds.start or 0
+        if start < 0:
+            raise IndexError(f"{name} instances do not support negative indices")
+        limit = 0
+        if bounds.stop is not None:
+            limit = bounds.stop - start
+            if limit < 0:
+                raise IndexError(f"stop index must be greater than start index for slice {bounds!r}")
+        self.skip(start).limit(limit)
+        self._empty = bounds.stop is not None and limit == 0
+        return self
+
+    def clone(self) -> Self:
+        """A new cursor with the same query, not yet read."""
+        return self._copy(copy.deepcopy(self._query))
+
+    def __copy__(self) -> Self:
+        return self._copy(replace(self._query, options=dict(self._query.options)))
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self.clone()
+
+    def _copy(self, query: Query) -> Self:
+        clone = type(self)(self.collection)
+        clone._empty = self._empty
+        clone._max_await_time_ms = self._max_await_time_ms
+        clone._set_query(query)
+        return clone
+
+    def rewind(self) -> Self:
+        """Start from the beginning, and allow the options to be changed again."""
+        self._cursor.abandon()
+        self._set_query(self._query)
+        return self
+
+    def distinct(self, key: str) -> asyncio.Future[list[Any]]:
+        """The different values of the field `key` among the documents that match, whatever skip and limit say."""
+        query = self._query
+        options: dict[str, Any] = {}
+        if query.filter:
+            options["query"] = query.filter
+        options.update(
+            (name, query.options[name]) for name in ("maxTimeMS", "comment", "collation") if name in query.options
+        )
+        return self.collection.distinct(key, **options)
+
+    def explain(self) -> asyncio.Future[dict[str, Any]]:
+        """The server's plan for the query."""
+        query = replace(self._query, limit=-abs(self._query.limit))
+        return self._run(Explain(self.collection._target, query))
+
+
+def _bound(spec: Any) -> dict[str, Any]:
+    if not isinstance(spec, (list, tuple)):
+        raise TypeError(f"spec must be an instance of list or tuple, not {type(spec)}")
+    return dict(spec)

@@ -1,0 +1,335 @@
+"""A database: the way to its collections, and commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
+
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
+from bson.dbref import DBRef
+from pymongo.errors import CollectionInvalid
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from motor._pymongo import Pipeline, ReadPreferenceMode, validate_is_mapping
+from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
+from motor.api.collection import AgnosticCollection
+from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
+from motor.api.validation import check_validation
+from motor.driver.operations.aggregate import Aggregate
+from motor.driver.operations.collections import Create, Drop, ListCollections, check_database_name
+from motor.driver.operations.operation import Document, Target
+from motor.driver.operations.run_command import CursorCommand, RunCommand
+
+if TYPE_CHECKING:
+    from motor.api.client import AgnosticClient
+
+
+class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
+    """One database of a client. Two with the same client and name are equal.
+
+    Raises :class:`~pymongo.errors.InvalidName` for what cannot be a database's name.
+    """
+
+    def __init__(
+        self,
+        client: AgnosticClient[DocumentType],
+        name: str,
+        codec_options: CodecOptions[Any] | None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+    ) -> None:
+        super().__init__(
+            codec_options or client.codec_options,
+            read_preference or client.read_preference,
+            write_concern or client.write_concern,
+            read_concern or client.read_concern,
+        )
+        check_database_name(name)
+        self._client = client
+        self._name = name
+
+    @property
+    def client(self) -> AgnosticClient[DocumentType]:
+        """The client that this database was made by."""
+        return self._client
+
+    @property
+    def name(self) -> str:
+        """The database's name."""
+        return self._name
+
+    def with_options(
+        self,
+        codec_options: CodecOptions[Any] | None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+    ) -> AgnosticDatabase[DocumentType]:
+        """The same database, with other options where they are given."""
+        return type(self)(
+            self._client,
+            self._name,
+            codec_options or self.codec_options,
+            read_preference or self.read_preference,
+            write_concern or self.write_concern,
+            read_concern or self.read_concern,
+        )
+
+    def __getattr__(self, name: str) -> AgnosticCollection[DocumentType]:
+        if name.startswith("_"):
+            raise missing_attribute(self, name, f"{name} collection", f"database[{name!r}]")
+        return self[name]
+
+    def __getitem__(self, name: str) -> AgnosticCollection[DocumentType]:
+        return self._client._family.collection(self, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__!r} object is not callable. If you meant to call the {self._name!r} method on a "
+            f"{type(self._client).__name__!r} object it is failing because no such method exists."
+        )
+
+    def get_collection(
+        self,
+        name: str,
+        codec_options: CodecOptions[Any] | None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+    ) -> AgnosticCollection[DocumentType]:
+        """A collection, with options of its own where they are given."""
+        return self._client._family.collection(self, name, codec_options, read_preference, write_concern, read_concern)
+
+    def create_collection(
+        self,
+        name: str,
+        codec_options: CodecOptions[Any] | None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+        session: Any = None,
+        check_exists: bool | None = True,
+        **kwargs: Any,
+    ) -> asyncio.Future[AgnosticCollection[DocumentType]]:
+        """Create a collection or a view, with the server's options for it as keywords; the collection is the result.
+
+        Raises :class:`~pymongo.errors.CollectionInvalid` if it exists, unless `check_exists` is false.
+        """
+        return self._start(
+            self._create_collection(
+                (name, codec_options, read_preference, write_concern, read_concern), session, check_exists, kwargs
+            )
+        )
+
+    async def _create_collection(
+        self, arguments: tuple[Any, ...], session: Any, check_exists: bool | None, options: dict[str, Any]
+    ) -> AgnosticCollection[DocumentType]:
+        name = arguments[0]
+        if options.get("clusteredIndex"):
+            validate_is_mapping("clusteredIndex", options["clusteredIndex"])
+        if check_exists and name in await self._list_collection_names(session, {"name": name}, None, {}):
+            raise CollectionInvalid(f"collection {name} already exists")
+        collection = self.get_collection(*arguments)
+        await self._execute(Create(collection._target, options), session)
+        return collection
+
+    def drop_collection(
+        self,
+        name_or_collection: str | AgnosticCollection[Any],
+        session: Any = None,
+        comment: Any = None,
+        encrypted_fields: Document | None = None,
+    ) -> asyncio.Future[dict[str, Any]]:
+        """Drop a collection; one that is not there is no error. The server's reply is the result."""
+        return self._start(self._drop_collection(name_or_collection, session, comment))
+
+    async def _drop_collection(self, name: str | AgnosticCollection[Any], session: Any, comment: Any) -> dict[str, Any]:
+        if isinstance(name, AgnosticCollection):
+            name = name.name
+        if not isinstance(name, str):
+            raise TypeError(f"name_or_collection must be an instance of str, not {type(name)}")
+        return await self._execute(Drop(self._target(name), comment), session)
+
+    def list_collections(
+        self, session: Any = None, filter: Document | None = None, comment: Any = None, **kwargs: Any
+    ) -> AgnosticLatentCommandCursor[MutableMapping[str, Any]]:
+        """A cursor over the collections, each a document with ``name``, ``type``, ``options`` and ``info``."""
+        if filter is not None:
+            kwargs["filter"] = filter
+        operation = self._listing(kwargs, comment)
+        return self._client._family.latent_command_cursor(self["$cmd"], operation, session)
+
+    def list_collection_names(
+        self, session: Any = None, filter: Document | None = None, comment: Any = None, **kwargs: Any
+    ) -> asyncio.Future[list[str]]:
+        """The names of the collections that match `filter`."""
+        return self._start(self._list_collection_names(session, filter, comment, kwargs))
+
+    async def _list_collection_names(
+        self, session: Any, filter: Document | None, comment: Any, options: dict[str, Any]
+    ) -> list[str]:
+        if filter is None:
+            options["nameOnly"] = True
+        else:
+            validate_is_mapping("filter", filter)
+            options["filter"] = filter
+            if not filter or (len(filter) == 1 and "name" in filter):
+                options["nameOnly"] = True
+        operation = self._listing(options, comment)
+        cursor = self._client._family.latent_command_cursor(self["$cmd"], operation, session)
+        return [collection["name"] async for collection in cursor]
+
+    def _listing(self, options: dict[str, Any], comment: Any) -> ListCollections:
+        if comment is not None:
+            options["comment"] = comment
+        return ListCollections(self._target("$cmd"), options, ReadPreference.PRIMARY)
+
+    def command(
+        self,
+        command: str | MutableMapping[str, Any],
+        value: Any = 1,
+        check: bool = True,
+        allowable_errors: Sequence[str | int] | None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        codec_options: CodecOptions[Any] | None = None,
+        session: Any = None,
+        comment: Any = None,
+        **kwargs: Any,
+    ) -> asyncio.Future[dict[str, Any]]:
+        """Run a command and return the server's reply, whole.
+
+        The command is a document, or a name with its `value`; keywords are added to it. The database's own read
+        preference, codec options and concerns do not apply. Raises :class:`~pymongo.errors.OperationFailure` for a
+        reply that says not ok, unless `check` is false or the error is among `allowable_errors`.
+        """
+        target = Target(self._name, "", codec_options or DEFAULT_CODEC_OPTIONS)
+        preference = read_preference or ReadPreference.PRIMARY
+        return self._run(
+            RunCommand(target, command, value, kwargs, preference, check, allowable_errors, comment), session
+        )
+
+    def cursor_command(
+        self,
+        command: str | MutableMapping[str, Any],
+        value: Any = 1,
+        read_preference: ReadPreferenceMode | None = None,
+        codec_options: CodecOptions[Any] | None = None,
+        session: Any = None,
+        comment: Any = None,
+        max_await_time_ms: int | None = None,
+        **kwargs: Any,
+    ) -> asyncio.Future[AgnosticCommandCursor[DocumentType]]:
+        """Run a command whose reply holds a cursor; that cursor is the result.
+
+        Raises :class:`~pymongo.errors.InvalidOperation` if the reply holds none.
+        """
+        target = Target(self._name, "$cmd", codec_options or DEFAULT_CODEC_OPTIONS)
+        operation = CursorCommand(target, command, value, kwargs, read_preference or ReadPreference.PRIMARY)
+        cursor = self._client._family.latent_command_cursor(
+            self["$cmd"], operation, session, max_await_time_ms=max_await_time_ms, comment=comment
+        )
+        return self._start(cursor._opened())
+
+    def aggregate(
+        self, pipeline: Pipeline, session: Any = None, **kwargs: Any
+    ) -> AgnosticLatentCommandCursor[DocumentType]:
+        """Run a pipeline that starts from the database, such as one with ``$currentOp``: a cursor, at once."""
+        operation = Aggregate(self._target(""), pipeline, kwargs)
+        return self._client._family.latent_command_cursor(self["$cmd.aggregate"], operation, session)
+
+    def validate_collection(
+        self,
+        name_or_collection: str | AgnosticCollection[Any],
+        scandata: bool = False,
+        full: bool = False,
+        session: Any = None,
+        background: bool | None = None,
+        comment: Any = None,
+    ) -> asyncio.Future[dict[str, Any]]:
+        """Have the server check a collection; its report is the result.
+
+        Raises :class:`~pymongo.errors.CollectionInvalid` if it found something wrong.
+        """
+        return self._start(self._validate_collection(name_or_collection, scandata, full, session, background, comment))
+
+    async def _validate_collection(
+        self,
+        name: str | AgnosticCollection[Any],
+        scandata: bool,
+        full: bool,
+        session: Any,
+        background: bool | None,
+        comment: Any,
+    ) -> dict[str, Any]:
+        if isinstance(name, AgnosticCollection):
+            name = name.name
+        if not isinstance(name, str):
+            raise TypeError(
+                f"name_or_collection must be an instance of str or {self._client._family.collection.__name__}, "
+                f"not {type(name)}"
+            )
+        options: dict[str, Any] = {"scandata": scandata, "full": full}
+        if background is not None:
+            options["background"] = background
+        operation = RunCommand(Target(self._name), "validate", name, options, ReadPreference.PRIMARY, comment=comment)
+        report: dict[str, Any] = await self._execute(operation, session)
+        check_validation(name, report)
+        return report
+
+    def dereference(
+        self, dbref: DBRef, session: Any = None, comment: Any = None, **kwargs: Any
+    ) -> asyncio.Future[DocumentType | None]:
+        """The document that `dbref` points to, or ``None``.
+
+        Raises TypeError for what is no :class:`~bson.dbref.DBRef`, ValueError for one to another database.
+        """
+        return self._start(self._dereference(dbref, session, comment, kwargs))
+
+    async def _dereference(
+        self, dbref: DBRef, session: Any, comment: Any, options: Mapping[str, Any]
+    ) -> DocumentType | None:
+        if not isinstance(dbref, DBRef):
+            raise TypeError(f"cannot dereference a {type(dbref)}")
+        if dbref.database is not None and dbref.database != self._name:
+            raise ValueError(
+                f"trying to dereference a DBRef that points to another database ({dbref.database!r} not {self._name!r})"
+            )
+        return await self[dbref.collection].find_one({"_id": dbref.id}, session=session, comment=comment, **options)
+
+    def _target(self, collection: str) -> Target:
+        return Target(
+            self._name,
+            collection,
+            self._codec_options,
+            self._read_preference,
+            self._write_concern,
+            self._read_concern,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, AgnosticDatabase):
+            return bool(self._client == other._client) and self._name == other._name
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self._client, self._name))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._client!r}, {self._name!r})"
+
+    def __bool__(self) -> NoReturn:
+        raise NotImplementedError(
+            f"{type(self).__name__} objects do not implement truth value testing or bool(). "
+            "Please compare with None instead: database is not None"
+        )
+
+    __iter__ = None
+
+    def __next__(self) -> NoReturn:
+        raise TypeError(f"{type(self).__name__!r} object is not iterable")
+
+    next = __next__

@@ -1,0 +1,26 @@
+"""The classes of one framework, so that a client's databases, collections and cursors are of its own kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from motor.frameworks.framework import Framework
+
+if TYPE_CHECKING:
+    from motor.api.collection import AgnosticCollection
+    from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
+    from motor.api.cursor import AgnosticCursor
+    from motor.api.database import AgnosticDatabase
+
+
+@dataclass(frozen=True)
+class Family:
+    """A framework and its classes."""
+
+    framework: Framework
+    database: type[AgnosticDatabase[Any]]
+    collection: type[AgnosticCollection[Any]]
+    cursor: type[AgnosticCursor[Any]]
+    command_cursor: type[AgnosticCommandCursor[Any]]
+    latent_command_cursor: type[AgnosticLatentCommandCursor[Any]]

@@ -1,0 +1,21 @@
+"""The classes that both frameworks share. Applications annotate with them when they mean either."""
+
+from motor.api.base import AgnosticBase, AgnosticBaseProperties
+from motor.api.base_cursor import AgnosticBaseCursor
+from motor.api.client import AgnosticClient
+from motor.api.collection import AgnosticCollection
+from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
+from motor.api.cursor import AgnosticCursor
+from motor.api.database import AgnosticDatabase
+
+__all__ = [
+    "AgnosticBase",
+    "AgnosticBaseCursor",
+    "AgnosticBaseProperties",
+    "AgnosticClient",
+    "AgnosticCollection",
+    "AgnosticCommandCursor",
+    "AgnosticCursor",
+    "AgnosticDatabase",
+    "AgnosticLatentCommandCursor",
+]

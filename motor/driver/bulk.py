@@ -1,0 +1,272 @@
+"""Bulk writes: many statements, sent in as few commands as the server allows, their results merged into one.
+
+Source: the MongoDB specification "Bulk API". insert_many is a bulk write of inserts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import BulkWriteError, ConfigurationError, InvalidOperation, OperationFailure
+from pymongo.write_concern import WriteConcern
+
+from motor._pymongo import (
+    Pipeline,
+    validate_is_document_type,
+    validate_ok_for_replace,
+    validate_ok_for_update,
+    writable_server_selector,
+    write_concern_error_of,
+)
+from motor.driver.executor import Executor
+from motor.driver.operations.insert import ensure_id
+from motor.driver.operations.operation import Document, Target
+from motor.driver.operations.statements import StatementEncoder
+from motor.driver.operations.update import SORT_WIRE_VERSION
+from motor.driver.operations.write_batch import WriteBatch
+
+_UNORDERED_SEQUENCE = ("insert", "update", "delete")
+
+_ILLEGAL_OPERATION = 20
+
+
+@dataclass(slots=True)
+class Run:
+    """Statements of one kind, which may go out together; `positions` are their places in the application's list."""
+
+    kind: str
+    statements: list[Document] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+
+
+class Bulk:
+    """A list of writes. PyMongo's request objects add themselves to it through the ``add_`` methods."""
+
+    def __init__(
+        self,
+        target: Target,
+        ordered: bool,
+        bypass_document_validation: bool | None = None,
+        comment: Any = None,
+        let: Document | None = None,
+    ) -> None:
+        if let is not None:
+            validate_is_document_type("let", let)
+        self._target = replace(target, codec_options=target.reply_codec)
+        self._ordered = ordered
+        self._bypass_document_validation = bypass_document_validation
+        self._comment = comment
+        self._let = let
+        self._runs: list[Run] = []
+        self._count = 0
+        self._uses: set[str] = set()
+
+    def add_insert(self, document: MutableMapping[str, Any] | RawBSONDocument) -> None:
+        """Insert `document`, which gets an ``_id`` if it has none."""
+        ensure_id(document)
+        self._append("insert", document)
+
+    def add_inserts(self, documents: Sequence[MutableMapping[str, Any] | RawBSONDocument]) -> None:
+        """Insert `documents`; each gets an ``_id`` if it has none."""
+        for document in documents:
+            ensure_id(document)
+        run = self._run_for("insert")
+        run.statements.extend(documents)
+        run.positions.extend(range(self._count, self._count + len(documents)))
+        self._count += len(documents)
+
+    def add_update(
+        self,
+        selector: Document,
+        update: Document | Pipeline,
+        multi: bool,
+        upsert: bool | None,
+        collation: Document | None = None,
+        array_filters: list[Document] | None = None,
+        hint: str | Document | None = None,
+        sort: Document | None = None,
+    ) -> None:
+        """Update what `selector` matches."""
+        validate_ok_for_update(update)
+        statement: dict[str, Any] = {"q": selector, "u": update, "multi": multi}
+        self._add(
+            "update", statement, upsert=upsert, collation=collation, arrayFilters=array_filters, hint=hint, sort=sort
+        )
+
+    def add_replace(
+        self,
+        selector: Document,
+        replacement: Document,
+        upsert: bool | None,
+        collation: Document | None = None,
+        hint: str | Document | None = None,
+        sort: Document | None = None,
+    ) -> None:
+        """Replace the first document that `selector` matches."""
+        validate_ok_for_replace(replacement)
+        statement: dict[str, Any] = {"q": selector, "u": replacement}
+        self._add("update", statement, upsert=upsert, collation=collation, hint=hint, sort=sort)
+
+    def add_delete(
+        self,
+        selector: Document,
+        limit: int,
+        collation: Document | None = None,
+        hint: str | Document | None = None,
+    ) -> None:
+        """Delete what `selector` matches: one document if `limit` is 1, all if it is 0."""
+        self._add("delete", {"q": selector, "limit": limit}, collation=collation, hint=hint)
+
+    def _add(self, kind: str, statement: dict[str, Any], **options: Any) -> None:
+        for name, value in options.items():
+            if value is not None:
+                statement[name] = value
+                self._uses.add(name)
+        self._append(kind, statement)
+
+    def _append(self, kind: str, statement: Document) -> None:
+        run = self._run_for(kind)
+        run.statements.append(statement)
+        run.positions.append(self._count)
+        self._count += 1
+
+    def _run_for(self, kind: str) -> Run:
+        """Where a statement of `kind` goes: in order, or with its like."""
+        candidates = self._runs[-1:] if self._ordered else self._runs
+        for run in candidates:
+            if run.kind == kind:
+                return run
+        run = Run(kind)
+        self._runs.append(run)
+        if not self._ordered:
+            self._runs.sort(key=lambda run: _UNORDERED_SEQUENCE.index(run.kind))
+        return run
+
+    async def execute(self, executor: Executor) -> dict[str, Any] | None:
+        """Run all of it. The merged result; ``None`` for unacknowledged writes.
+
+        Raises :class:`~pymongo.errors.BulkWriteError`, which says what was done and what was not.
+        """
+        if not self._count:
+            raise InvalidOperation("No operations to execute")
+        write_concern = self._target.write_concern
+        if write_concern.acknowledged:
+            result = _empty_result()
+            await self._execute_runs(executor, result, write_concern, write_concern)
+            if result["writeErrors"] or result["writeConcernErrors"]:
+                _raise_bulk_write_error(result)
+            return result
+        await self._execute_unacknowledged(executor, write_concern)
+        return None
+
+    async def _execute_unacknowledged(self, executor: Executor, write_concern: WriteConcern) -> None:
+        """Without a reply. An ordered bulk still has to stop at an error, so that all but its last write wait for
+        theirs.
+        """
+        if "collation" in self._uses:
+            raise ConfigurationError("Collation is unsupported for unacknowledged writes.")
+        if "arrayFilters" in self._uses:
+            raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
+        selector = writable_server_selector
+        server = executor.topology.select_now(selector) or await executor.topology.select(selector, "bulk write")
+        if "sort" in self._uses and (server.description.max_wire_version or 0) < SORT_WIRE_VERSION:
+            raise ConfigurationError("Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands.")
+        if self._bypass_document_validation:
+            raise OperationFailure("Cannot set bypass_document_validation with unacknowledged write concern")
+        if not self._ordered:
+            await self._execute_runs(executor, _empty_result(), write_concern, write_concern)
+            return
+        with contextlib.suppress(OperationFailure):
+            await self._execute_runs(executor, _empty_result(), WriteConcern(), write_concern)
+
+    async def _execute_runs(
+        self, executor: Executor, result: dict[str, Any], write_concern: WriteConcern, last: WriteConcern
+    ) -> None:
+        for run in self._runs:
+            final = last if run is self._runs[-1] else write_concern
+            await self._execute_run(executor, run, result, write_concern, final)
+            if self._ordered and result["writeErrors"]:
+                return
+
+    async def _execute_run(
+        self, executor: Executor, run: Run, result: dict[str, Any], write_concern: WriteConcern, last: WriteConcern
+    ) -> None:
+        options = self._options(run.kind)
+        encoder = StatementEncoder(run.statements, self._target.codec_options, run.kind == "insert")
+        offset = 0
+        while offset < len(run.statements):
+            selector = writable_server_selector
+            server = executor.topology.select_now(selector) or await executor.topology.select(selector, run.kind)
+            await encoder.fill(server.description.max_write_batch_size, server.description.max_message_size)
+            concern = last if len(run.statements) - offset == 1 or write_concern is last else write_concern
+            batch = WriteBatch(self._target, run.kind, run.statements, encoder, self._ordered, concern, options)
+            reply = await executor.execute(batch, server=server)
+            if concern.acknowledged:
+                _merge(result, run, offset, reply)
+                if self._ordered and "writeErrors" in reply:
+                    return
+            offset = encoder.taken
+
+    def _options(self, kind: str) -> dict[str, Any]:
+        options: dict[str, Any] = {}
+        if self._comment:
+            options["comment"] = self._comment
+        if self._bypass_document_validation is not None:
+            options["bypassDocumentValidation"] = self._bypass_document_validation
+        if self._let is not None and kind != "insert":
+            options["let"] = self._let
+        return options
+
+
+def _empty_result() -> dict[str, Any]:
+    return {
+        "writeErrors": [],
+        "writeConcernErrors": [],
+        "nInserted": 0,
+        "nUpserted": 0,
+        "nMatched": 0,
+        "nModified": 0,
+        "nRemoved": 0,
+        "upserted": [],
+    }
+
+
+def _merge(result: dict[str, Any], run: Run, offset: int, reply: Mapping[str, Any]) -> None:
+    """Add one command's reply to the result of the whole."""
+    affected = reply.get("n", 0)
+    if run.kind == "insert":
+        result["nInserted"] += affected
+    elif run.kind == "delete":
+        result["nRemoved"] += affected
+    else:
+        upserted = reply.get("upserted") or []
+        for document in upserted:
+            document["index"] = run.positions[document["index"] + offset]
+        result["upserted"].extend(upserted)
+        result["nUpserted"] += len(upserted)
+        result["nMatched"] += affected - len(upserted)
+        result["nModified"] += reply["nModified"]
+    for error in reply.get("writeErrors") or []:
+        index = error["index"] + offset
+        result["writeErrors"].append({**error, "index": run.positions[index], "op": run.statements[index]})
+    write_concern_error = write_concern_error_of(reply)
+    if write_concern_error:
+        result["writeConcernErrors"].append(write_concern_error)
+
+
+def _raise_bulk_write_error(result: dict[str, Any]) -> None:
+    result["writeErrors"].sort(key=lambda error: error["index"])
+    if result["writeErrors"]:
+        first = result["writeErrors"][0]
+        if first["code"] == _ILLEGAL_OPERATION and first["errmsg"].startswith("Transaction numbers"):
+            raise OperationFailure(
+                "This MongoDB deployment does not support retryable writes. "
+                "Please add retryWrites=false to your connection string.",
+                first["code"],
+                result,
+            )
+    raise BulkWriteError(result)

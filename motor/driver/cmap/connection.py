@@ -1,0 +1,199 @@
+"""One connection: a command goes out, its reply comes back, nothing else is ever under way on it.
+
+The names are those of the MongoDB specification "Connection Monitoring and Pooling".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import bson
+from bson.codec_options import CodecOptions
+from pymongo.client_options import ClientOptions
+from pymongo.errors import AutoReconnect, ProtocolError
+
+from motor._pymongo import MAX_BSON_SIZE, MAX_WRITE_BATCH_SIZE, Address, check_command_response, ssl_context_of
+from motor.driver.cmap.errors import connection_failure
+from motor.driver.wire import op_msg
+from motor.driver.wire.header import OP_MSG, next_request_id
+from motor.driver.wire.reader import MessageReader
+
+_REPLY_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
+
+
+class Connection(MessageReader, asyncio.BufferedProtocol):
+    """A protocol that carries one command at a time.
+
+    `busy` is true from the moment a command is sent until its whole reply has come, whoever still waits for it. A
+    connection that is busy is handed to nobody, so a reply can never reach the wrong caller.
+    """
+
+    def __init__(self, address: Address, options: ClientOptions, connection_id: int = 0, generation: int = 0) -> None:
+        super().__init__()
+        self.address = address
+        self.options = options
+        self.id = connection_id
+        self.generation = generation
+        self.loop = asyncio.get_running_loop()
+        self.closed = False
+        self.idle_since = 0.0
+        self.max_bson_size = MAX_BSON_SIZE
+        self.max_write_batch_size = MAX_WRITE_BATCH_SIZE
+        self.max_wire_version = 0
+        self.is_writable = False
+        self.is_replica_set_member = False
+        self.is_standalone = False
+        self.supports_sessions = False
+        self.server_connection_id: int | None = None
+        self.last_round_trip = 0.0
+        self.on_idle: Callable[[Connection], None] | None = None
+        self.on_closed: Callable[[Connection], None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._reply: asyncio.Future[op_msg.Message] | None = None
+        self._expected = 0
+        self._failure: Exception | None = None
+        self._writable: asyncio.Future[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reply is still to come."""
+        return self._reply is not None
+
+    async def open(self) -> None:
+        """Connect, with TLS if the options say so.
+
+        Raises :class:`~pymongo.errors.AutoReconnect` or :class:`~pymongo.errors.NetworkTimeout`.
+        """
+        host, port = self.address
+        ssl_context = ssl_context_of(self.options)
+        server_hostname = host if ssl_context else None
+        opening: Any
+        if port is None:
+            opening = self.loop.create_unix_connection(
+                lambda: self, host, ssl=ssl_context, server_hostname=server_hostname
+            )
+        else:
+            opening = self.loop.create_connection(
+                lambda: self, host, port, ssl=ssl_context, server_hostname=server_hostname
+            )
+        try:
+            await asyncio.wait_for(opening, self.options.pool_options.connect_timeout)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise connection_failure(self.address, self.options, TimeoutError("timed out")) from None
+        except ssl.SSLError as error:
+            raise connection_failure(self.address, self.options, error, "SSL handshake failed: ") from error
+        except OSError as error:
+            raise connection_failure(self.address, self.options, error) from error
+
+    def send(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
+        """Send a whole message; the future gets its reply."""
+        if self._failure is not None:
+            raise self._failure
+        reply = self._reply = self.loop.create_future()
+        self._expected = request_id
+        cast(asyncio.Transport, self._transport).write(message)
+        return reply
+
+    async def send_unacknowledged(self, message: bytes) -> None:
+        """Send a message that has no reply; wait while the transport's buffer is full."""
+        if self._failure is not None:
+            raise self._failure
+        cast(asyncio.Transport, self._transport).write(message)
+        while self._writable is not None and self._failure is None:
+            await asyncio.shield(self._writable)
+
+    async def command(self, database: str, command: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        """Run one command outside any operation (the handshake's, a monitor's) and return its reply, once it says
+        ok.
+        """
+        request_id = next_request_id()
+        message = op_msg.encode(request_id, bson.encode({**command, "$db": database}))
+        started = time.monotonic()
+        reply = self.send(message, request_id)
+        timer = self.loop.call_later(timeout, self.time_out) if timeout else None
+        try:
+            received = await reply
+        finally:
+            if timer is not None:
+                timer.cancel()
+        document: dict[str, Any] = bson.decode(received.document, _REPLY_CODEC)
+        self.last_round_trip = time.monotonic() - started
+        check_command_response(document, None)
+        return document
+
+    def time_out(self) -> None:
+        """Give up on the reply that is awaited: it raises :class:`~pymongo.errors.NetworkTimeout`."""
+        self.close(connection_failure(self.address, self.options, TimeoutError("timed out")))
+
+    def close(self, error: Exception | None = None) -> None:
+        """Close at once. A reply that is awaited raises `error`. Closing again does nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        self._failure = error or connection_failure(self.address, self.options, "connection closed")
+        if self._transport is not None:
+            self._transport.abort()
+        self._finish()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is up."""
+        self._transport = cast(asyncio.Transport, transport)
+        if self.closed:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is gone, for a reason of its own or because we closed it."""
+        if not self.closed:
+            self.closed = True
+            self._failure = connection_failure(self.address, self.options, exc or "connection closed")
+            self._finish()
+
+    def _finish(self) -> None:
+        reply, self._reply = self._reply, None
+        if reply is not None and not reply.done():
+            reply.set_exception(self._failure or AutoReconnect("connection closed"))
+        self.resume_writing()
+        if self.on_closed is not None:
+            self.on_closed(self)
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        if self._writable is None:
+            self._writable = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has drained."""
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
+    def message_received(self, request_id: int, response_to: int, opcode: int, body: bytes | memoryview) -> None:
+        """A whole message has come: it is the awaited reply, or the connection is of no use any more."""
+        reply = self._reply
+        if reply is None or response_to != self._expected:
+            self.protocol_error(ProtocolError(f"Got response id {response_to!r} but expected {self._expected!r}"))
+            return
+        if opcode != OP_MSG:
+            self.protocol_error(ProtocolError(f"Got opcode {opcode!r} but expected {OP_MSG!r}"))
+            return
+        try:
+            message = op_msg.decode(body, request_id, response_to)
+        except ProtocolError as error:
+            self.protocol_error(error)
+            return
+        if message.flags & op_msg.MORE_TO_COME:
+            self.protocol_error(ProtocolError("Got an OP_MSG with moreToCome that nobody asked for"))
+            return
+        self._reply = None
+        if not reply.done():
+            reply.set_result(message)
+        elif self.on_idle is not None:
+            self.on_idle(self)
+
+    def protocol_error(self, error: ProtocolError) -> None:
+        """What came is not what the protocol allows: raise that to whoever waits, and close."""
+        self.close(error)

@@ -1,0 +1,31 @@
+"""What a failed connection raises: PyMongo's exceptions, with the messages that PyMongo users know."""
+
+from __future__ import annotations
+
+import ssl
+
+from pymongo.client_options import ClientOptions
+from pymongo.errors import AutoReconnect, NetworkTimeout
+
+from motor._pymongo import Address, format_timeout_details, timeout_details
+
+
+def format_address(address: Address) -> str:
+    """``host:port``, or the path of a Unix domain socket."""
+    host, port = address
+    return host if port is None else f"{host}:{port}"
+
+
+def connection_failure(
+    address: Address, options: ClientOptions, reason: BaseException | str, prefix: str = ""
+) -> AutoReconnect:
+    """The exception for a connection to `address` that failed: what happened, where, and which timeouts were in
+    force.
+    """
+    text = f"{prefix}{format_address(address)}: {reason}"
+    text += format_timeout_details(timeout_details(options.pool_options))
+    timed_out = isinstance(reason, TimeoutError) or (isinstance(reason, ssl.SSLError) and "timed out" in str(reason))
+    error = NetworkTimeout(text) if timed_out else AutoReconnect(text)
+    if isinstance(reason, BaseException):
+        error.__cause__ = reason
+    return error

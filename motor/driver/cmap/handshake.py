@@ -1,0 +1,63 @@
+"""The first command on a connection: hello, with who we are, answered with what the server is.
+
+Source: the MongoDB specification "MongoDB Handshake".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.client_options import ClientOptions
+from pymongo.errors import ConfigurationError
+from pymongo.hello import Hello
+from pymongo.server_type import SERVER_TYPE
+
+from motor._pymongo import add_server_api
+from motor.driver.cmap.connection import Connection
+
+_REPLICA_SET_MEMBERS = (
+    SERVER_TYPE.RSPrimary,
+    SERVER_TYPE.RSSecondary,
+    SERVER_TYPE.RSArbiter,
+    SERVER_TYPE.RSOther,
+    SERVER_TYPE.RSGhost,
+)
+
+
+def hello_command(options: ClientOptions, hello_ok: bool) -> dict[str, Any]:
+    """The hello command, under the name that the server is known to understand."""
+    pool_options = options.pool_options
+    command: dict[str, Any]
+    if hello_ok or pool_options.server_api or options.load_balanced:
+        command = {"hello": 1}
+    else:
+        command = {"ismaster": 1, "helloOk": True}
+    add_server_api(command, pool_options.server_api)
+    return command
+
+
+async def shake_hands(connection: Connection, options: ClientOptions) -> Hello[dict[str, Any]]:
+    """Introduce ourselves, and take from the reply what the connection has to know about its server.
+
+    Raises :class:`~pymongo.errors.ConnectionFailure` when the connection fails before the reply is there.
+    """
+    command = hello_command(options, hello_ok=False)
+    command["client"] = options.pool_options.metadata
+    if options.load_balanced:
+        command["loadBalanced"] = True
+    reply = await connection.command("admin", command, timeout=options.pool_options.connect_timeout)
+    hello = Hello(reply)
+    if options.load_balanced and not hello.service_id:
+        raise ConfigurationError(
+            "Driver attempted to initialize in load balancing mode, but the server does not support this mode"
+        )
+    connection.max_bson_size = hello.max_bson_size
+    connection.max_message_size = hello.max_message_size
+    connection.max_write_batch_size = hello.max_write_batch_size
+    connection.max_wire_version = hello.max_wire_version
+    connection.is_writable = hello.is_writable
+    connection.is_replica_set_member = hello.server_type in _REPLICA_SET_MEMBERS
+    connection.is_standalone = hello.server_type == SERVER_TYPE.Standalone
+    connection.supports_sessions = hello.logical_session_timeout_minutes is not None and hello.is_readable
+    connection.server_connection_id = hello.connection_id
+    return hello

@@ -1,0 +1,219 @@
+"""The executor: one operation, start to end, and the only place where any operation is run.
+
+Select a server, check out a connection, build and send the command, read and check the reply, give the connection back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import bson
+from pymongo.client_options import ClientOptions
+from pymongo.errors import ConnectionFailure, DocumentTooLarge, NotPrimaryError, PyMongoError
+from pymongo.read_preferences import ReadPreference
+
+from motor._pymongo import (
+    COMMAND_OVERHEAD,
+    ReadPreferenceMode,
+    add_server_api,
+    check_command_response,
+    decode_all_selective,
+    encode_document,
+)
+from motor.driver.cmap.connection import Connection
+from motor.driver.events import CommandMonitor, MonitoredCommand
+from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation
+from motor.driver.operations.write_batch import WriteBatch
+from motor.driver.sdam.server import Server
+from motor.driver.sdam.topology import Topology
+from motor.driver.sessions.server_session import ServerSession
+from motor.driver.wire import op_msg
+from motor.driver.wire.batch import LARGE_REPLY, split_batch
+from motor.driver.wire.header import next_request_id
+
+Result = TypeVar("Result")
+
+_MESSAGE_PREFIX = 21
+"""Bytes of an OP_MSG before its command document."""
+
+
+class Executor:
+    """Runs operations on one topology, with one client's options."""
+
+    def __init__(self, topology: Topology, options: ClientOptions) -> None:
+        self.topology = topology
+        self._options = options
+        self._server_api = options.pool_options.server_api
+        self._socket_timeout = options.pool_options.socket_timeout
+        self._monitor = CommandMonitor(options.event_listeners)
+        self._loop = asyncio.get_running_loop()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def execute(
+        self, operation: Operation[Result], session: ServerSession | None = None, server: Server | None = None
+    ) -> Result:
+        """Run `operation` and return its result.
+
+        `session` is for an operation that shares its session with others, as those of one cursor do; `server` for one
+        that only that server can do. Raises the exceptions of :mod:`pymongo.errors`.
+        """
+        operation.prepare()
+        if server is None:
+            selector = operation.selector
+            server = self.topology.select_now(selector) or await self.topology.select(selector, operation.name)
+        return await self._attempt(operation, server, session)
+
+    def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run `coroutine` in the background, from any thread; drop it if the loop has ended."""
+        if self._loop.is_closed():
+            coroutine.close()
+        else:
+            self._loop.call_soon_threadsafe(self._spawn, coroutine)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _attempt(
+        self, operation: Operation[Result], server: Server, shared_session: ServerSession | None
+    ) -> Result:
+        connection: Connection | None = None
+        session: ServerSession | None = None
+        pool = server.pool
+        server.operation_count += 1
+        try:
+            connection = pool.take() or await pool.check_out()
+            session = shared_session or self.topology.sessions.acquire()
+            return await self._round_trip(operation, connection, session)
+        except PyMongoError as error:
+            if session is not None and isinstance(error, ConnectionFailure):
+                session.dirty = True
+            self.topology.handle_error(server, connection, error)
+            raise
+        except asyncio.CancelledError:
+            if session is not None:
+                session.dirty = True
+            raise
+        finally:
+            server.operation_count -= 1
+            if connection is not None:
+                pool.check_in(connection)
+            if session is not None and shared_session is None:
+                self.topology.sessions.release(session)
+
+    async def _round_trip(self, operation: Operation[Result], connection: Connection, session: ServerSession) -> Result:
+        command = operation.command(connection)
+        self._complete(command, operation, connection, session)
+        request_id = next_request_id()
+        message = self._encode(command, operation, connection, request_id)
+        monitored: MonitoredCommand | None = None
+        if self._monitor.enabled:
+            shown = operation.described(command) if isinstance(operation, WriteBatch) else command
+            monitored = self._monitor.start(operation.name, operation.database, shown, request_id, connection)
+        try:
+            if not operation.acknowledged:
+                await self._send_unacknowledged(connection, message)
+                reply: Any = {"ok": 1}
+            else:
+                future = connection.send(message, request_id)
+                received = await (future if self._socket_timeout is None else self._within(future, connection))
+                reply = self._decode(operation, received.document)
+                self._check(operation, reply, connection)
+        except BaseException as error:
+            if monitored is not None:
+                monitored.failed(error)
+            raise
+        if monitored is not None:
+            monitored.succeeded(reply)
+        return operation.result(reply)
+
+    def _complete(
+        self, command: Command, operation: Operation[Any], connection: Connection, session: ServerSession
+    ) -> None:
+        """Add what every command carries: session, cluster time, read preference, API version, database."""
+        if connection.supports_sessions and operation.acknowledged:
+            command["lsid"] = session.lsid
+        cluster_time = self.topology.clock.latest
+        if cluster_time is not None:
+            command["$clusterTime"] = cluster_time
+        if self._server_api is not None:
+            add_server_api(command, self._server_api)
+        preference = operation.read_preference
+        if preference is not None:
+            if self.topology.single:
+                preference = _direct_preference(preference, connection)
+            if preference.mode:
+                command.setdefault("$readPreference", preference.document)
+        command["$db"] = operation.database
+
+    def _encode(self, command: Command, operation: Operation[Any], connection: Connection, request_id: int) -> bytes:
+        flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
+        document = encode_document(command, False, operation.codec_options)
+        if isinstance(operation, WriteBatch):
+            room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
+            return op_msg.encode(request_id, document, flags, operation.sequence(connection, room))
+        limit = connection.max_bson_size + COMMAND_OVERHEAD
+        if len(document) > limit:
+            _refuse_too_large(operation.name, len(document), limit)
+        return op_msg.encode(request_id, document, flags)
+
+    async def _send_unacknowledged(self, connection: Connection, message: bytes) -> None:
+        if not connection.is_writable:
+            raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
+        await connection.send_unacknowledged(message)
+
+    async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
+        """Await a reply no longer than socketTimeoutMS."""
+        assert self._socket_timeout is not None
+        timer = self._loop.call_later(self._socket_timeout, connection.time_out)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    def _decode(self, operation: Operation[Any], document: bytes | memoryview) -> Any:
+        fields = operation.reply_fields
+        if fields is None:
+            return bson.decode(document, operation.reply_codec)
+        if fields is CURSOR_FIELDS and len(document) > LARGE_REPLY:
+            split = split_batch(memoryview(document))
+            if split is not None:
+                rest, batch = split
+                reply = bson.decode(rest)
+                cursor = reply["cursor"]
+                cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = batch
+                return reply
+        return decode_all_selective(document, operation.reply_codec, fields)[0]
+
+    def _check(self, operation: Operation[Any], reply: Any, connection: Connection) -> None:
+        self.topology.clock.advance(reply.get("$clusterTime"))
+        raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
+        if reply.get("ok") != 1 or raises_write_concern_error:
+            check_command_response(
+                reply,
+                connection.max_wire_version,
+                operation.allowable_errors,
+                parse_write_concern_error=raises_write_concern_error,
+                pool_opts=self._options.pool_options,
+            )
+
+
+def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -> ReadPreferenceMode:
+    """A direct connection reads from the server it has, whatever that is."""
+    if connection.is_replica_set_member:
+        return ReadPreference.PRIMARY_PREFERRED
+    if connection.is_standalone:
+        return ReadPreference.PRIMARY
+    return preference
+
+
+def _refuse_too_large(name: str, size: int, limit: int) -> None:
+    if name == "insert":
+        raise DocumentTooLarge(
+            f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
+            f"up to {limit} bytes."
+        )
+    raise DocumentTooLarge(f"{name} command document too large")

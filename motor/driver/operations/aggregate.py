@@ -1,0 +1,121 @@
+"""aggregate: a pipeline over a collection or a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo.errors import ConfigurationError
+from pymongo.read_preferences import ReadPreference
+
+from motor._pymongo import (
+    AggregateWritePreference,
+    CollationIn,
+    Pipeline,
+    ReadPreferenceMode,
+    validate_collation_or_none,
+    validate_is_mapping,
+    validate_list,
+    validate_non_negative_integer_or_none,
+)
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import (
+    CURSOR_FIELDS,
+    Command,
+    Document,
+    ReadOperation,
+    Target,
+    add_read_concern,
+    add_write_concern,
+)
+from motor.driver.sdam.selection import Selector
+
+
+@dataclass(slots=True)
+class Aggregate(ReadOperation[dict[str, Any]]):
+    """Run a pipeline: the result is the reply's ``cursor`` document.
+
+    `options` are the command's own: allowDiskUse, maxTimeMS, hint and so on. The pipeline runs over the whole database
+    if the target names no collection.
+    """
+
+    target: Target
+    pipeline: Pipeline
+    options: MutableMapping[str, Any]
+    let: Document | None = None
+    comment: Any = None
+    batch_size: int | None = None
+    max_await_time_ms: int | None = None
+    collation: Mapping[str, Any] | CollationIn | None = None
+    _preference: ReadPreferenceMode | None = None
+
+    name = "aggregate"
+    reply_fields = CURSOR_FIELDS
+    raises_write_concern_error = True
+
+    @property
+    def writes(self) -> bool:
+        """Whether the pipeline ends with ``$out`` or ``$merge``."""
+        return bool(self.pipeline) and ("$out" in self.pipeline[-1] or "$merge" in self.pipeline[-1])
+
+    @property
+    def read_preference(self) -> ReadPreferenceMode:
+        """The target's; on servers before 5.0 a pipeline that writes goes to the primary whatever it says."""
+        if self._preference is None:
+            preference: Any = self.target.read_preference
+            if self.writes and preference != ReadPreference.PRIMARY:
+                preference = AggregateWritePreference(preference)
+            self._preference = preference
+        return self._preference
+
+    @property
+    def selector(self) -> Selector:
+        """Chooses among the servers."""
+        return self.read_preference
+
+    @property
+    def reply_codec(self) -> CodecOptions[Any]:
+        """The user's: the batch holds the user's documents."""
+        return self.target.codec_options
+
+    def prepare(self) -> None:
+        """Check the arguments, and take those out of the options that are not the command's."""
+        options = self.options
+        if "explain" in options:
+            raise ConfigurationError("The explain option is not supported. Use AsyncIOMotorDatabase.command instead.")
+        for name in ("aggregate", "pipeline"):
+            if name in options:
+                raise ConfigurationError(f"The {name} option cannot be specified as a keyword argument.")
+        validate_list("pipeline", self.pipeline)
+        if self.let is not None:
+            validate_is_mapping("let", self.let)
+        self.batch_size = validate_non_negative_integer_or_none("batchSize", options.pop("batchSize", self.batch_size))
+        self.collation = validate_collation_or_none(options.pop("collation", self.collation))
+        self.max_await_time_ms = options.pop("maxAwaitTimeMS", self.max_await_time_ms)
+
+    def command(self, connection: Connection) -> Command:
+        """``{aggregate: <collection or 1>, pipeline: [...], cursor: {...}}``."""
+        command: Command = {"aggregate": self.target.collection or 1, "pipeline": self.pipeline}
+        command.update(self.options)
+        if self.let is not None:
+            command["let"] = self.let
+        if self.comment is not None:
+            command["comment"] = self.comment
+        cursor = dict(command.get("cursor") or {})
+        if self.batch_size is not None and not self.writes:
+            cursor["batchSize"] = self.batch_size
+        command["cursor"] = cursor
+        if "readConcern" not in command:
+            add_read_concern(command, self.target.read_concern)
+        if self.writes and "writeConcern" not in command:
+            add_write_concern(command, self.target.write_concern)
+        if self.collation is not None:
+            command["collation"] = self.collation
+        return command
+
+    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """The ``cursor`` document."""
+        cursor: dict[str, Any] = reply["cursor"]
+        return cursor

@@ -1,0 +1,73 @@
+"""listDatabases and dropDatabase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
+from pymongo.read_preferences import ReadPreference
+
+from motor._pymongo import ReadPreferenceMode
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import AdminOperation, Command, Operation, Target, add_write_concern
+from motor.driver.sdam.selection import Selector
+
+
+@dataclass(slots=True)
+class ListDatabases(Operation[dict[str, Any]]):
+    """List the databases: the result is a ``cursor`` document, as if the server had opened a cursor."""
+
+    target: Target
+    options: Mapping[str, Any]
+    comment: Any = None
+
+    name = "listDatabases"
+
+    @property
+    def selector(self) -> Selector:
+        """The primary."""
+        return ReadPreference.PRIMARY
+
+    @property
+    def read_preference(self) -> ReadPreferenceMode:
+        """The primary."""
+        return ReadPreference.PRIMARY
+
+    @property
+    def reply_codec(self) -> CodecOptions[Any]:
+        """The server's own documents: plain."""
+        return DEFAULT_CODEC_OPTIONS
+
+    def command(self, connection: Connection) -> Command:
+        """``{listDatabases: 1}``."""
+        command: Command = {"listDatabases": 1, **self.options}
+        if self.comment is not None:
+            command["comment"] = self.comment
+        return command
+
+    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """A ``cursor`` document with all of it in its first batch."""
+        return {"id": 0, "firstBatch": reply["databases"], "ns": "admin.$cmd"}
+
+
+@dataclass(slots=True)
+class DropDatabase(AdminOperation[None]):
+    """Drop a whole database."""
+
+    target: Target
+    comment: Any = None
+
+    name = "dropDatabase"
+
+    def command(self, connection: Connection) -> Command:
+        """``{dropDatabase: 1}``."""
+        command: Command = {"dropDatabase": 1}
+        if self.comment is not None:
+            command["comment"] = self.comment
+        add_write_concern(command, self.target.write_concern)
+        return command
+
+    def result(self, reply: dict[str, Any]) -> None:
+        """Nothing."""

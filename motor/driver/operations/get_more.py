@@ -1,0 +1,46 @@
+"""getMore: the next batch of a cursor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bson.codec_options import CodecOptions
+
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, Target
+
+
+@dataclass(slots=True)
+class GetMore(Operation[dict[str, Any]]):
+    """Continue the cursor with id `cursor_id` on the server that holds it."""
+
+    target: Target
+    cursor_id: int
+    batch_size: int = 0
+    max_await_time_ms: int | None = None
+    comment: Any = None
+
+    name = "getMore"
+    reply_fields = CURSOR_FIELDS
+
+    @property
+    def reply_codec(self) -> CodecOptions[Any]:
+        """The user's: the batch holds the user's documents."""
+        return self.target.codec_options
+
+    def command(self, connection: Connection) -> Command:
+        """``{getMore: <id>, collection: <name>}``."""
+        command: Command = {"getMore": self.cursor_id, "collection": self.target.collection}
+        if self.batch_size:
+            command["batchSize"] = self.batch_size
+        if self.max_await_time_ms is not None:
+            command["maxTimeMS"] = self.max_await_time_ms
+        if self.comment is not None:
+            command["comment"] = self.comment
+        return command
+
+    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """The ``cursor`` document."""
+        cursor: dict[str, Any] = reply["cursor"]
+        return cursor

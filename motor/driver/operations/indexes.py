@@ -1,0 +1,142 @@
+"""createIndexes, dropIndexes and listIndexes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from bson.son import SON
+from pymongo.operations import IndexModel
+from pymongo.read_preferences import ReadPreference
+
+from motor._pymongo import ReadPreferenceMode, index_name, validate_list, writable_server_selector
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import (
+    CURSOR_FIELDS,
+    NAMESPACE_NOT_FOUND,
+    AdminOperation,
+    Command,
+    Operation,
+    Target,
+    add_write_concern,
+)
+from motor.driver.sdam.selection import Selector
+
+_INDEX_CODEC: CodecOptions[Any] = CodecOptions(SON)
+
+
+@dataclass(slots=True)
+class CreateIndexes(AdminOperation[list[str]]):
+    """Create indexes; their names are the result."""
+
+    target: Target
+    indexes: Sequence[IndexModel]
+    options: Mapping[str, Any]
+    comment: Any = None
+
+    name = "createIndexes"
+
+    def prepare(self) -> None:
+        """Check the arguments."""
+        validate_list("indexes", self.indexes)
+        for index in self.indexes:
+            if not isinstance(index, IndexModel):
+                raise TypeError(f"{index!r} is not an instance of pymongo.operations.IndexModel")
+
+    def command(self, connection: Connection) -> Command:
+        """``{createIndexes: <collection>, indexes: [...]}``."""
+        command: Command = {
+            "createIndexes": self.target.collection,
+            "indexes": [index.document for index in self.indexes],
+            **self.options,
+        }
+        if self.comment is not None:
+            command["comment"] = self.comment
+        add_write_concern(command, self.target.write_concern)
+        return command
+
+    def result(self, reply: dict[str, Any]) -> list[str]:
+        """The names."""
+        return [index.document["name"] for index in self.indexes]
+
+
+@dataclass(slots=True)
+class DropIndexes(AdminOperation[None]):
+    """Drop one index, by its name or its keys, or all with ``"*"``."""
+
+    target: Target
+    index: Any
+    options: Mapping[str, Any]
+    comment: Any = None
+
+    name = "dropIndexes"
+    allowable_errors = ("ns not found", NAMESPACE_NOT_FOUND)
+
+    def prepare(self) -> None:
+        """Turn the keys into a name."""
+        if isinstance(self.index, list):
+            self.index = index_name(self.index)
+        if not isinstance(self.index, str):
+            raise TypeError(f"index_or_name must be an instance of str or list, not {type(self.index)}")
+
+    def command(self, connection: Connection) -> Command:
+        """``{dropIndexes: <collection>, index: <name>}``."""
+        command: Command = {"dropIndexes": self.target.collection, "index": self.index, **self.options}
+        if self.comment is not None:
+            command["comment"] = self.comment
+        add_write_concern(command, self.target.write_concern)
+        return command
+
+    def result(self, reply: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+@dataclass(slots=True)
+class ListIndexes(Operation[dict[str, Any]]):
+    """List the indexes: the result is the reply's ``cursor`` document."""
+
+    target: Target
+    comment: Any = None
+
+    name = "listIndexes"
+    reply_fields = CURSOR_FIELDS
+    allowable_errors = (NAMESPACE_NOT_FOUND,)
+
+    @property
+    def selector(self) -> Selector:
+        """The primary."""
+        return writable_server_selector
+
+    @property
+    def read_preference(self) -> ReadPreferenceMode:
+        """The primary."""
+        return ReadPreference.PRIMARY
+
+    @property
+    def reply_codec(self) -> CodecOptions[Any]:
+        """Indexes come as SON: the order of their keys means something."""
+        return _INDEX_CODEC
+
+    def command(self, connection: Connection) -> Command:
+        """``{listIndexes: <collection>, cursor: {}}``."""
+        command: Command = {"listIndexes": self.target.collection, "cursor": {}}
+        if self.comment is not None:
+            command["comment"] = self.comment
+        return command
+
+    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """The ``cursor`` document; an empty one for a collection that is not there."""
+        cursor: dict[str, Any] = reply.get("cursor") or {"id": 0, "firstBatch": [], "ns": self.target.namespace}
+        return cursor
+
+
+def index_information(indexes: Sequence[MutableMapping[str, Any]]) -> dict[str, Any]:
+    """The indexes by name: for each its options, and its keys as a list of pairs."""
+    information = {}
+    for index in indexes:
+        description = dict(index)
+        description["key"] = list(index["key"].items())
+        information[description.pop("name")] = description
+    return information

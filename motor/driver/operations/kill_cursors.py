@@ -1,0 +1,26 @@
+"""killCursors: tell a server that nobody reads a cursor any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import Command, Operation, Target
+
+
+@dataclass(slots=True)
+class KillCursors(Operation[None]):
+    """Close the cursors with `cursor_ids` on the server that holds them."""
+
+    target: Target
+    cursor_ids: list[int]
+
+    name = "killCursors"
+
+    def command(self, connection: Connection) -> Command:
+        """``{killCursors: <collection>, cursors: [<id>]}``."""
+        return {"killCursors": self.target.collection, "cursors": self.cursor_ids}
+
+    def result(self, reply: dict[str, Any]) -> None:
+        """Nothing: a cursor that is not there any more is as dead as one that was killed."""

@@ -1,0 +1,174 @@
+"""What every operation has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
+from pymongo.errors import ConfigurationError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from motor._pymongo import ReadPreferenceMode, index_document, writable_server_selector
+from motor.driver.cmap.connection import Connection
+from motor.driver.sdam.selection import Selector
+
+Document = Mapping[str, Any]
+Command = dict[str, Any]
+Result = TypeVar("Result")
+
+CURSOR_FIELDS = {"cursor": {"firstBatch": 1, "nextBatch": 1}}
+"""Which fields of a cursor reply hold the user's documents, for codec options that decode them in a way of their
+own.
+"""
+
+NAMESPACE_NOT_FOUND = 26
+
+
+@dataclass(slots=True)
+class Target:
+    """What an operation works on, and with which options."""
+
+    database: str
+    collection: str = ""
+    codec_options: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS
+    read_preference: ReadPreferenceMode = field(default_factory=lambda: ReadPreference.PRIMARY)
+    write_concern: WriteConcern = field(default_factory=WriteConcern)
+    read_concern: ReadConcern = field(default_factory=ReadConcern)
+    _reply_codec: CodecOptions[dict[str, Any]] | None = None
+
+    @property
+    def namespace(self) -> str:
+        """``database.collection``."""
+        return f"{self.database}.{self.collection}"
+
+    @property
+    def reply_codec(self) -> CodecOptions[dict[str, Any]]:
+        """The codec options for replies that are ours to read: plain dicts, and no failure for a broken string."""
+        if self._reply_codec is None:
+            self._reply_codec = self.codec_options._replace(unicode_decode_error_handler="replace", document_class=dict)
+        return self._reply_codec
+
+
+class Operation(Generic[Result]):
+    """One command: built for a connection, its reply read. The defaults are those of a write."""
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    """The command's name, as errors and the server know it."""
+
+    target: Target
+
+    reply_fields: ClassVar[Mapping[str, Any] | None] = None
+    """The fields of the reply that hold the user's documents."""
+
+    allowable_errors: ClassVar[Sequence[int | str]] = ()
+    """The errors that are a result."""
+
+    raises_write_concern_error: ClassVar[bool] = False
+    """Whether a ``writeConcernError`` in the reply fails the command, before its result is read."""
+
+    @property
+    def selector(self) -> Selector:
+        """Chooses among the servers."""
+        return writable_server_selector
+
+    @property
+    def read_preference(self) -> ReadPreferenceMode | None:
+        """What the server is told in ``$readPreference``; ``None`` for a write."""
+        return None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the server replies."""
+        return True
+
+    @property
+    def database(self) -> str:
+        """The database that the command goes to."""
+        return self.target.database
+
+    @property
+    def codec_options(self) -> CodecOptions[Any]:
+        """How the command is encoded."""
+        return self.target.codec_options
+
+    @property
+    def reply_codec(self) -> CodecOptions[Any]:
+        """How the reply is decoded."""
+        return self.target.reply_codec
+
+    def prepare(self) -> None:
+        """Check the arguments: raises what is wrong with them before anything is sent."""
+
+    def command(self, connection: Connection) -> Command:
+        """The command document, for a server that can do what `connection` says."""
+        raise NotImplementedError
+
+    def result(self, reply: dict[str, Any]) -> Result:
+        """What the caller gets, from a reply that says ok."""
+        raise NotImplementedError
+
+
+class ReadOperation(Operation[Result]):
+    """A command that may go to a secondary, as its target's read preference says."""
+
+    __slots__ = ()
+
+    @property
+    def selector(self) -> Selector:
+        """Chooses among the servers."""
+        return self.target.read_preference
+
+    @property
+    def read_preference(self) -> ReadPreferenceMode | None:
+        """What the server is told in ``$readPreference``."""
+        return self.target.read_preference
+
+
+class AdminOperation(Operation[Result]):
+    """A write to the catalog: its write concern error fails it."""
+
+    __slots__ = ()
+
+    raises_write_concern_error = True
+
+
+def add_write_concern(command: Command, write_concern: WriteConcern) -> None:
+    """Put `write_concern` on `command`, unless it is the server's default."""
+    if not write_concern.is_server_default:
+        command["writeConcern"] = write_concern.document
+
+
+def add_read_concern(command: Command, read_concern: ReadConcern) -> None:
+    """Put `read_concern` on `command`, if it has a level."""
+    if read_concern.level:
+        command["readConcern"] = read_concern.document
+
+
+def add_options(command: Command, options: Mapping[str, Any]) -> None:
+    """Put those of `options` on `command` that are not ``None``."""
+    for name, value in options.items():
+        if value is not None:
+            command[name] = value
+
+
+def hint_document(hint: Any) -> Any:
+    """A hint as the server takes it: an index's name, or its key document."""
+    return hint if hint is None or isinstance(hint, str) else index_document(hint)
+
+
+def require_acknowledged(option: str, value: Any, acknowledged: bool) -> None:
+    """Refuse an option that would be ignored without a sound by an unacknowledged write."""
+    if value is not None and not acknowledged:
+        raise ConfigurationError(f"{option} is unsupported for unacknowledged writes.")
+
+
+def write_concern_of(command: MutableMapping[str, Any], default: WriteConcern) -> WriteConcern:
+    """The write concern that the caller put into the command's options, or the target's."""
+    given = command.get("writeConcern")
+    return default if given is None else WriteConcern(**given)

@@ -1,0 +1,81 @@
+"""Any command, as the application wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo.errors import InvalidOperation
+
+from motor._pymongo import ReadPreferenceMode
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, Target
+from motor.driver.sdam.selection import Selector
+
+
+@dataclass(slots=True)
+class RunCommand(Operation[Any]):
+    """Run `spec`, to which the database's own concerns are not applied; the result is the whole reply."""
+
+    target: Target
+    spec: str | MutableMapping[str, Any]
+    value: Any
+    options: MutableMapping[str, Any]
+    preference: ReadPreferenceMode
+    check: bool = True
+    allowed: Sequence[int | str] | None = None
+    comment: Any = None
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # known only here
+        """The command's name."""
+        return self.spec if isinstance(self.spec, str) else next(iter(self.spec))
+
+    @property
+    def selector(self) -> Selector:
+        """Chooses among the servers."""
+        return self.preference
+
+    @property
+    def read_preference(self) -> ReadPreferenceMode:
+        """What the server is told in ``$readPreference``."""
+        return self.preference
+
+    @property
+    def allowable_errors(self) -> Sequence[int | str]:  # type: ignore[override]  # the caller's
+        """The errors that are a result."""
+        return self.allowed or ()
+
+    @property
+    def reply_codec(self) -> CodecOptions[Any]:
+        """The reply is the user's."""
+        return self.target.codec_options
+
+    def command(self, connection: Connection) -> Command:
+        """The command, with the keyword arguments."""
+        command: Command = {self.spec: self.value} if isinstance(self.spec, str) else dict(self.spec)
+        command.update(self.options)
+        if self.comment is not None:
+            command["comment"] = self.comment
+        return command
+
+    def result(self, reply: Any) -> Any:
+        """The reply."""
+        return reply
+
+
+class CursorCommand(RunCommand):
+    """A command whose reply holds a cursor: the result is the reply's ``cursor`` document."""
+
+    __slots__ = ()
+
+    reply_fields = CURSOR_FIELDS
+
+    def result(self, reply: Any) -> dict[str, Any]:
+        """The ``cursor`` document. Raises InvalidOperation if there is none."""
+        cursor: dict[str, Any] | None = reply.get("cursor")
+        if not cursor:
+            raise InvalidOperation("Command does not return a cursor.")
+        return cursor

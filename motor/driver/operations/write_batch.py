@@ -1,0 +1,84 @@
+"""insert, update and delete of many statements in one command: a batch of a bulk write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pymongo.errors import DocumentTooLarge
+from pymongo.write_concern import WriteConcern
+
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import Command, Document, Operation, Target, add_write_concern
+from motor.driver.operations.statements import StatementEncoder
+from motor.driver.wire.op_msg import DocumentSequence
+
+STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "deletes"}
+
+
+@dataclass(slots=True)
+class WriteBatch(Operation[dict[str, Any]]):
+    """As many statements as the server takes in one message; the result is the reply.
+
+    `statements` are all that the application gave for this kind of write; `encoder` knows how many of them are sent.
+    """
+
+    target: Target
+    kind: str
+    statements: Sequence[Document]
+    encoder: StatementEncoder
+    ordered: bool
+    write_concern: WriteConcern
+    options: dict[str, Any]
+    _first: int = 0
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # known only here
+        """insert, update or delete."""
+        return self.kind
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the server replies."""
+        return self.write_concern.acknowledged
+
+    def command(self, connection: Connection) -> Command:
+        """The command without its statements: they follow as a document sequence."""
+        command: Command = {self.kind: self.target.collection, "ordered": self.ordered, **self.options}
+        add_write_concern(command, self.write_concern)
+        return command
+
+    def sequence(self, connection: Connection, room: int) -> DocumentSequence:
+        """Those of the statements that fit into `room` bytes of a message and into the server's batch size.
+
+        Raises :class:`~pymongo.errors.DocumentTooLarge` if not even the first fits; an unacknowledged write raises it
+        for any that is too large for the server, which could not say so.
+        """
+        field = STATEMENTS_FIELD[self.kind]
+        if not self.acknowledged:
+            for size in self.encoder.sizes(connection.max_write_batch_size):
+                if size > connection.max_bson_size:
+                    self._refuse(size, connection.max_bson_size)
+        self._first = self.encoder.taken
+        documents = self.encoder.take(connection.max_write_batch_size, room - 6 - len(field))
+        if not documents:
+            self._refuse(self.encoder.first_size(), connection.max_bson_size)
+        return DocumentSequence(field, documents)
+
+    def described(self, command: Command) -> Command:
+        """The command as monitoring shows it: with its statements."""
+        sent = self.statements[self._first : self.encoder.taken]
+        return {**command, STATEMENTS_FIELD[self.kind]: sent}
+
+    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """The reply."""
+        return reply
+
+    def _refuse(self, size: int, limit: int) -> NoReturn:
+        if self.kind == "insert":
+            raise DocumentTooLarge(
+                f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
+                f"up to {limit} bytes."
+            )
+        raise DocumentTooLarge(f"{self.kind} command document too large")

@@ -1,0 +1,63 @@
+"""Which servers suit an operation, and what to say when none does.
+
+Source: the MongoDB specification "Server Selection". PyMongo's topology description applies the read preference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
+
+from motor._pymongo import Address, writable_server_selector
+from motor.driver.sdam.settings import TopologySettings
+
+Selector = Callable[[Any], Any]
+"""A read preference, or ``writable_server_selector``."""
+
+
+def suitable_addresses(
+    description: TopologyDescription, settings: TopologySettings, selector: Selector
+) -> list[Address]:
+    """The addresses of the servers that suit, within the latency window.
+
+    Raises :class:`~pymongo.errors.ConfigurationError` for servers too old or too new to talk to.
+    """
+    description.check_compatible()
+    selected = description.apply_selector(selector, custom_selector=settings.options.server_selector)
+    return [server.address for server in selected]
+
+
+def selection_error(description: TopologyDescription, settings: TopologySettings, selector: Selector) -> str:
+    """Why there is no suitable server: which were found, and why those that were not could not be reached."""
+    replica_set = description.topology_type in (
+        TOPOLOGY_TYPE.ReplicaSetNoPrimary,
+        TOPOLOGY_TYPE.ReplicaSetWithPrimary,
+    )
+    if replica_set:
+        servers = "replica set members"
+    elif description.topology_type == TOPOLOGY_TYPE.Sharded:
+        servers = "mongoses"
+    else:
+        servers = "servers"
+    if description.known_servers:
+        if selector is writable_server_selector:
+            return "No primary available for writes" if replica_set else f"No {servers} available for writes"
+        return f'No {servers} match selector "{selector}"'
+    descriptions = description.server_descriptions()
+    if not descriptions:
+        if replica_set:
+            return f'No {servers} available for replica set name "{settings.options.replica_set_name}"'
+        return f"No {servers} available"
+    errors = [server.error for server in descriptions.values()]
+    if any(error != errors[0] for error in errors):
+        return ",".join(str(error) for error in errors if error)
+    if errors[0] is None:
+        return f"No {servers} found yet"
+    if replica_set and not set(descriptions) & set(settings.seeds):
+        return (
+            f"Could not reach any servers in {list(descriptions)}. "
+            "Replica set is configured with internal hostnames or IPs?"
+        )
+    return str(errors[0])

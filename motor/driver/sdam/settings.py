@@ -1,0 +1,54 @@
+"""What a topology is made from: the seed list and the options that concern discovery."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from bson.objectid import ObjectId
+from pymongo.client_options import ClientOptions
+from pymongo.server_description import ServerDescription
+from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
+
+from motor._pymongo import Address
+
+
+@dataclass(frozen=True)
+class TopologySettings:
+    """Immutable settings. PyMongo's :class:`~pymongo.topology_description.TopologyDescription` reads some of them."""
+
+    seeds: Collection[Address]
+    options: ClientOptions
+    fqdn: str | None
+    srv_service_name: str
+    _srv_max_hosts: int
+    _topology_id: ObjectId = field(default_factory=ObjectId)
+
+    @property
+    def topology_id(self) -> ObjectId:
+        """Names the topology in events and log lines."""
+        return self._topology_id
+
+    @property
+    def heartbeat_frequency(self) -> float:
+        """Seconds between two checks of a server."""
+        return self.options.heartbeat_frequency
+
+    @property
+    def local_threshold_ms(self) -> float:
+        """How much slower than the fastest a suitable server may be, in milliseconds."""
+        return self.options.local_threshold_ms
+
+    def initial_description(self) -> TopologyDescription:
+        """What is known before any server has answered."""
+        servers = {address: ServerDescription(address) for address in self.seeds}
+        return TopologyDescription(self._initial_type(), servers, self.options.replica_set_name, None, None, self)
+
+    def _initial_type(self) -> int:
+        if self.options.load_balanced:
+            return TOPOLOGY_TYPE.LoadBalanced
+        if self.options.direct_connection:
+            return TOPOLOGY_TYPE.Single
+        if self.options.replica_set_name is not None:
+            return TOPOLOGY_TYPE.ReplicaSetNoPrimary
+        return TOPOLOGY_TYPE.Unknown

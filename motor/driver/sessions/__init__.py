@@ -1,0 +1,1 @@
+"""Sessions: the server's, pooled and reused, and the cluster time that they gossip."""

@@ -1,0 +1,55 @@
+"""The server's sessions, and the pool of them that a client keeps.
+
+Source: the MongoDB specification "Driver Sessions".
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import deque
+from typing import Any
+
+from bson.binary import UUID_SUBTYPE, Binary
+
+
+class ServerSession:
+    """One logical session: its id document, as commands carry it, and when it was last used."""
+
+    __slots__ = ("dirty", "last_use", "lsid")
+
+    def __init__(self) -> None:
+        self.lsid: dict[str, Any] = {"id": Binary(uuid.uuid4().bytes, UUID_SUBTYPE)}
+        self.last_use = time.monotonic()
+        self.dirty = False
+
+
+class ServerSessionPool:
+    """Sessions that nobody uses, the one used last on top. One that is about to expire on the server is dropped."""
+
+    def __init__(self) -> None:
+        self._sessions: deque[ServerSession] = deque()
+        self.timeout_minutes: int | None = None
+
+    def acquire(self) -> ServerSession:
+        """A session that is still alive on the server, or a new one."""
+        if self._sessions:
+            session = self._sessions.pop()
+            if not self._expired(session, time.monotonic()):
+                return session
+            # The others have been idle even longer.
+            self._sessions.clear()
+        return ServerSession()
+
+    def release(self, session: ServerSession) -> None:
+        """Take a session back. One that saw a network error is dropped: the server may still be working for it."""
+        if session.dirty:
+            return
+        now = session.last_use = time.monotonic()
+        self._sessions.append(session)
+        while self._expired(self._sessions[0], now) and self._sessions[0] is not session:
+            self._sessions.popleft()
+
+    def _expired(self, session: ServerSession, now: float) -> bool:
+        """Whether it has been idle so long that the server drops it within the next minute, or has dropped it."""
+        return self.timeout_minutes is not None and now - session.last_use > (self.timeout_minutes - 1) * 60

@@ -1,0 +1,1 @@
+"""MongoDB's wire protocol, without any I/O: bytes in, messages out."""

@@ -1,0 +1,133 @@
+"""A large cursor reply, decoded piece by piece.
+
+Decoding a reply of several megabytes in one go would freeze the event loop for a tenth of a second. So a large reply
+is cut: its batch of documents stays BSON and is decoded a piece at a time, and what is left around the batch is
+decoded at once.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.errors import InvalidBSON
+
+LARGE_REPLY = 320 * 1024
+"""Replies up to this size, in bytes, decode in about 5 ms and are decoded whole."""
+
+_PIECE = 128 * 1024
+
+_INT32 = struct.Struct("<i")
+_EMPTY_ARRAY = b"\5\0\0\0\0"
+_ARRAY = 0x04
+_DOCUMENT = 0x03
+_FIXED_SIZES = {
+    0x01: 8, 0x06: 0, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0x7F: 0, 0xFF: 0,
+}  # fmt: skip
+_STRINGS = (0x02, 0x0D, 0x0E)
+
+
+class EncodedBatch:
+    """The documents of a BSON array that have not been decoded yet."""
+
+    __slots__ = ("_array", "_index", "_position")
+
+    def __init__(self, array: memoryview) -> None:
+        self._array = array
+        self._position = 4
+        self._index = 0
+
+    def __bool__(self) -> bool:
+        return self._position < len(self._array) - 1
+
+    def decode_piece(self, codec_options: CodecOptions[Any]) -> list[Any]:
+        """The next documents, about 128 KiB of BSON of them; at least one, however large it is."""
+        array, position, index = self._array, self._position, self._index
+        limit = min(position + _PIECE, len(array) - 1)
+        documents: list[memoryview] = []
+        while position < limit:
+            # The element's name is its index in decimal digits: no need to search for the NUL that ends it.
+            position += 2 + len(str(index))
+            if array[position - 1] != 0 or position + 5 > len(array):
+                raise InvalidBSON("a cursor's batch is not an array of documents")
+            (size,) = _INT32.unpack_from(array, position)
+            documents.append(array[position : position + size])
+            position += size
+            index += 1
+        self._position, self._index = position, index
+        return bson.decode_all(b"".join(documents), codec_options)
+
+
+def split_batch(document: memoryview) -> tuple[bytes, EncodedBatch] | None:
+    """Cut the batch out of a cursor reply: the reply with an empty batch, and the batch. ``None`` if it holds none."""
+    cursor = _find(document, (b"cursor",), _DOCUMENT)
+    if cursor is None:
+        return None
+    start, end = cursor
+    found = _find(document[start:end], (b"firstBatch", b"nextBatch"), _ARRAY)
+    if found is None:
+        return None
+    batch_start, batch_end = start + found[0], start + found[1]
+    removed = batch_end - batch_start - len(_EMPTY_ARRAY)
+    rest = b"".join(
+        (
+            _INT32.pack(len(document) - removed),
+            document[4:start],
+            _INT32.pack(end - start - removed),
+            document[start + 4 : batch_start],
+            _EMPTY_ARRAY,
+            document[batch_end:],
+        )
+    )
+    return rest, EncodedBatch(document[batch_start:batch_end])
+
+
+def _find(document: memoryview, names: tuple[bytes, ...], kind: int) -> tuple[int, int] | None:
+    """The bounds of the value of the first element with one of `names`, if it is of type `kind`."""
+    position = 4
+    end = len(document) - 1
+    while position < end:
+        element_kind = document[position]
+        name = _cstring(document, position + 1)
+        position += 2 + len(name)
+        size = _value_size(document, position, element_kind)
+        if name in names:
+            return (position, position + size) if element_kind == kind else None
+        position += size
+    return None
+
+
+def _cstring(document: memoryview, position: int) -> bytes:
+    piece = 64
+    while True:
+        name, separator, _ = bytes(document[position : position + piece]).partition(b"\0")
+        if separator:
+            return name
+        if position + piece >= len(document):
+            raise InvalidBSON("unterminated element name in a reply")
+        piece *= 16
+
+
+def _value_size(document: memoryview, position: int, kind: int) -> int:
+    fixed = _FIXED_SIZES.get(kind)
+    if fixed is not None:
+        return fixed
+    if kind == 0x0B:
+        pattern = len(_cstring(document, position)) + 1
+        return pattern + len(_cstring(document, position + pattern)) + 1
+    if position + 4 > len(document):
+        raise InvalidBSON("a reply ends inside an element")
+    size: int = _INT32.unpack_from(document, position)[0]
+    if kind in _STRINGS:
+        size += 4
+    elif kind == 0x05:
+        size += 5
+    elif kind == 0x0C:
+        size += 16
+    elif kind not in (_DOCUMENT, _ARRAY, 0x0F):
+        raise InvalidBSON(f"a reply holds an element of unknown type 0x{kind:02x}")
+    if not 0 < size <= len(document) - position:
+        raise InvalidBSON(f"a reply holds an element of {size} bytes where {len(document) - position} are left")
+    return size
