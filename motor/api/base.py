@@ -42,6 +42,7 @@ class AgnosticBase:
     async def _execute(self, operation: Operation[T], session: Any = None) -> T:
         if session is not None:
             check_session(session)
+        operation.prepare()
         return await self._client._deployment.executor().execute(operation)
 
 

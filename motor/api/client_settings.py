@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import ConfigurationError
@@ -25,6 +25,7 @@ from motor._pymongo import (
     validate_uri,
 )
 from motor._version import version
+from motor.driver.sdam.monitor import MIN_HEARTBEAT_INTERVAL
 from motor.driver.sdam.settings import TopologySettings
 
 
@@ -65,9 +66,11 @@ def parse_settings(
     options.update(CaseInsensitiveDictionary(dict(validate_option(given.cased_key(k), v) for k, v in given.items())))
     options = normalize_options(handle_security_options(options))
     check_options(uri["nodelist"], options)
-    username = options.get("username", uri["username"])
-    password = options.get("password", uri["password"])
+    username = options.get("username", uri["username"] or None)
+    password = options.get("password", uri["password"] or None)
     client_options = ClientOptions(username, password, uri["database"], options, False)
+    if client_options.heartbeat_frequency < MIN_HEARTBEAT_INTERVAL:
+        raise ConfigurationError(f"heartbeatFrequencyMS cannot be less than {MIN_HEARTBEAT_INTERVAL * 1000}")
     topology = TopologySettings(
         frozenset(uri["nodelist"]),
         client_options,
@@ -115,14 +118,13 @@ def _set_defaults(given: CaseInsensitiveDictionary, options: CaseInsensitiveDict
         given.pop("type_registry", None)
 
 
-def _driver_info(given: Any, framework: str) -> DriverInfo:
+def _driver_info(given: Any, framework: str) -> Any:
     """Motor's entry in the handshake, with that of the library built on it behind."""
-    name, number, platform = "Motor", version, framework
     if given is not None and not isinstance(given, DriverInfo):
-        raise TypeError(
-            f"Incorrect type for `driver` {type(given)}; expected value of type pymongo.driver_info.DriverInfo"
-        )
+        # Left for the validators to refuse.
+        return given
+    name, number, platform = "Motor", version, framework
     if given is not None:
         name, number = f"{name}|{given.name}", f"{number}|{given.version or ''}"
         platform = f"{platform}|{given.platform}" if given.platform else platform
-    return cast(DriverInfo, DriverInfo(name, number, platform))
+    return DriverInfo(name, number, platform)

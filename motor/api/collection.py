@@ -127,13 +127,11 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        owner = type(self).__name__
-        if "." not in self._name:
-            owner = type(self._database).__name__
+        owner = f"a {type(self).__name__!r}" if "." in self._name else f"an {type(self._database).__name__!r}"
+        method = self._name.rpartition(".")[2]
         raise TypeError(
-            f"{type(self).__name__!r} object is not callable. If you meant to call the "
-            f"{self._name.rpartition('.')[2]!r} method on a {owner!r} object it is failing because no such method "
-            "exists."
+            f"{type(self).__name__!r} object is not callable. If you meant to call the {method!r} method on {owner} "
+            "object it is failing because no such method exists."
         )
 
     def insert_one(
@@ -178,7 +176,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         bulk = Bulk(self._target, ordered, bypass_document_validation, comment)
         bulk.add_inserts(documents)
         await self._execute_bulk(bulk, session)
-        ids = [document["_id"] for document in documents if not isinstance(document, RawBSONDocument)]
+        ids = [document["_id"] for document in documents if not insert.is_raw(document)]
         return InsertManyResult(ids, self._write_concern.acknowledged)
 
     def bulk_write(
@@ -216,6 +214,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
     async def _execute_bulk(self, bulk: Bulk, session: Any) -> dict[str, Any] | None:
         if session is not None:
             check_session(session)
+        bulk.prepare()
         return await bulk.execute(self._client._deployment.executor())
 
     def update_one(

@@ -87,12 +87,6 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
     def __getitem__(self, name: str) -> AgnosticCollection[DocumentType]:
         return self._client._family.collection(self, name)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            f"{type(self).__name__!r} object is not callable. If you meant to call the {self._name!r} method on a "
-            f"{type(self._client).__name__!r} object it is failing because no such method exists."
-        )
-
     def get_collection(
         self,
         name: str,

@@ -146,13 +146,16 @@ class Bulk:
             self._runs.sort(key=lambda run: _UNORDERED_SEQUENCE.index(run.kind))
         return run
 
+    def prepare(self) -> None:
+        """Refuse a bulk write of nothing."""
+        if not self._count:
+            raise InvalidOperation("No operations to execute")
+
     async def execute(self, executor: Executor) -> dict[str, Any] | None:
         """Run all of it. The merged result; ``None`` for unacknowledged writes.
 
         Raises :class:`~pymongo.errors.BulkWriteError`, which says what was done and what was not.
         """
-        if not self._count:
-            raise InvalidOperation("No operations to execute")
         write_concern = self._target.write_concern
         if write_concern.acknowledged:
             result = _empty_result()
@@ -203,7 +206,10 @@ class Bulk:
             server = executor.topology.select_now(selector) or await executor.topology.select(selector, run.kind)
             await encoder.fill(server.description.max_write_batch_size, server.description.max_message_size)
             concern = last if len(run.statements) - offset == 1 or write_concern is last else write_concern
-            batch = WriteBatch(self._target, run.kind, run.statements, encoder, self._ordered, concern, options)
+            acknowledged = self._target.write_concern.acknowledged
+            batch = WriteBatch(
+                self._target, run.kind, run.statements, encoder, self._ordered, concern, options, acknowledged
+            )
             reply = await executor.execute(batch, server=server)
             if concern.acknowledged:
                 _merge(result, run, offset, reply)

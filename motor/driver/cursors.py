@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -74,67 +75,57 @@ class ServerCursor:
             await self._fetch()
         return len(self.documents)
 
-    async def close(self) -> None:
-        """Forget what is left, and tell the server so."""
-        self.documents.clear()
-        self._undecoded = None
-        await self._finish()
+    async def close(self, kill: bool = True) -> None:
+        """Fetch no more, and tell the server so if it is to `kill` its cursor. What has come may still be read."""
+        killing = self._detach(kill)
+        if killing is not None:
+            await killing
 
     def abandon(self) -> None:
         """Close without waiting: the server is told in the background."""
+        killing = self._detach(kill=True)
+        if killing is not None and self._executor is not None:
+            self._executor.run_soon(killing)
+
+    def _detach(self, kill: bool) -> Coroutine[Any, Any, None] | None:
+        """Let go of the session, and of the server's cursor: the result is what tells the server, if it has to know."""
         if self.closed:
-            return
+            return None
         self.closed = True
         executor, session, self._session = self._executor, self._session, None
         if executor is None:
-            return
-        if self.id:
-            executor.run_soon(_kill(executor, self._server(executor), self._target, self.id, session))
-        elif session is not None:
+            return None
+        if self.id and kill:
+            return _kill(executor, self._server(executor), self._target, self.id, session)
+        if session is not None:
             executor.topology.sessions.release(session)
+        return None
 
     def __del__(self) -> None:
         if not getattr(self, "closed", True):
             self.abandon()
-
-    async def _finish(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        executor, session, self._session = self._executor, self._session, None
-        if executor is None:
-            return
-        if self.id:
-            await _kill(executor, self._server(executor), self._target, self.id, session)
-        elif session is not None:
-            executor.topology.sessions.release(session)
 
     async def _fetch(self) -> None:
         try:
             cursor = await (self._open() if self.id is None else self._get_more())
         except OperationFailure as error:
             gone = error.code in CURSOR_CLOSED_ERRORS
-            await self._give_up(kill=not gone)
+            await self.close(kill=not gone)
             if not (gone and self.tailable):
                 raise
         except ConnectionFailure:
-            await self._give_up(kill=False)
+            await self.close(kill=False)
             raise
         except asyncio.CancelledError:
             self.abandon()
             raise
         except Exception:
-            await self._give_up(kill=True)
+            await self.close()
             raise
         else:
             self._take(cursor)
             if self.id == 0 or (self._limit and self._undecoded is None and self.retrieved >= abs(self._limit)):
-                await self._finish()
-
-    async def _give_up(self, kill: bool) -> None:
-        if not kill:
-            self.id = 0
-        await self._finish()
+                await self.close()
 
     async def _open(self) -> dict[str, Any]:
         executor = self._executor = self._deployment.executor()
@@ -152,8 +143,7 @@ class ServerCursor:
         return cursor
 
     async def _get_more(self) -> dict[str, Any]:
-        executor = self._executor
-        assert executor is not None
+        executor = self._deployment.executor()
         assert self.id is not None
         server = self._server(executor)
         if server is None:

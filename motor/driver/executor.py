@@ -24,13 +24,14 @@ from motor._pymongo import (
 )
 from motor.driver.cmap.connection import Connection
 from motor.driver.events import CommandMonitor, MonitoredCommand
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation
+from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
 from motor.driver.operations.write_batch import WriteBatch
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
 from motor.driver.sessions.server_session import ServerSession
 from motor.driver.wire import op_msg
-from motor.driver.wire.batch import LARGE_REPLY, split_batch
+from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
+from motor.driver.wire.garbage import CollectorPaused
 from motor.driver.wire.header import next_request_id
 
 Result = TypeVar("Result")
@@ -54,12 +55,11 @@ class Executor:
     async def execute(
         self, operation: Operation[Result], session: ServerSession | None = None, server: Server | None = None
     ) -> Result:
-        """Run `operation` and return its result.
+        """Run `operation`, which has been prepared, and return its result.
 
         `session` is for an operation that shares its session with others, as those of one cursor do; `server` for one
         that only that server can do. Raises the exceptions of :mod:`pymongo.errors`.
         """
-        operation.prepare()
         if server is None:
             selector = operation.selector
             server = self.topology.select_now(selector) or await self.topology.select(selector, operation.name)
@@ -111,7 +111,7 @@ class Executor:
         message = self._encode(command, operation, connection, request_id)
         monitored: MonitoredCommand | None = None
         if self._monitor.enabled:
-            shown = operation.described(command) if isinstance(operation, WriteBatch) else command
+            shown = operation.described(command)
             monitored = self._monitor.start(operation.name, operation.database, shown, request_id, connection)
         try:
             if not operation.acknowledged:
@@ -134,7 +134,7 @@ class Executor:
         self, command: Command, operation: Operation[Any], connection: Connection, session: ServerSession
     ) -> None:
         """Add what every command carries: session, cluster time, read preference, API version, database."""
-        if connection.supports_sessions and operation.acknowledged:
+        if connection.supports_sessions and operation.has_session:
             command["lsid"] = session.lsid
         cluster_time = self.topology.clock.latest
         if cluster_time is not None:
@@ -151,13 +151,18 @@ class Executor:
 
     def _encode(self, command: Command, operation: Operation[Any], connection: Connection, request_id: int) -> bytes:
         flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
-        document = encode_document(command, False, operation.codec_options)
+        try:
+            document = encode_document(command, False, operation.codec_options)
+        except Exception:
+            # For an error that speaks of the application's document, and not of the command around it.
+            field = STATEMENTS_FIELD.get(operation.name, "")
+            for statement in operation.described(command).get(field, ()):
+                encode_document(statement, False, operation.codec_options)
+            raise
         if isinstance(operation, WriteBatch):
             room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
             return op_msg.encode(request_id, document, flags, operation.sequence(connection, room))
-        limit = connection.max_bson_size + COMMAND_OVERHEAD
-        if len(document) > limit:
-            _refuse_too_large(operation.name, len(document), limit)
+        _check_size(operation, len(document), connection)
         return op_msg.encode(request_id, document, flags)
 
     async def _send_unacknowledged(self, connection: Connection, message: bytes) -> None:
@@ -178,6 +183,8 @@ class Executor:
         fields = operation.reply_fields
         if fields is None:
             return bson.decode(document, operation.reply_codec)
+        if len(document) <= SMALL_REPLY:
+            return decode_all_selective(document, operation.reply_codec, fields)[0]
         if fields is CURSOR_FIELDS and len(document) > LARGE_REPLY:
             split = split_batch(memoryview(document))
             if split is not None:
@@ -186,12 +193,13 @@ class Executor:
                 cursor = reply["cursor"]
                 cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = batch
                 return reply
-        return decode_all_selective(document, operation.reply_codec, fields)[0]
+        with CollectorPaused():
+            return decode_all_selective(document, operation.reply_codec, fields)[0]
 
     def _check(self, operation: Operation[Any], reply: Any, connection: Connection) -> None:
         self.topology.clock.advance(reply.get("$clusterTime"))
         raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
-        if reply.get("ok") != 1 or raises_write_concern_error:
+        if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
             check_command_response(
                 reply,
                 connection.max_wire_version,
@@ -210,10 +218,14 @@ def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -
     return preference
 
 
-def _refuse_too_large(name: str, size: int, limit: int) -> None:
-    if name == "insert":
+def _check_size(operation: Operation[Any], size: int, connection: Connection) -> None:
+    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
+    limit = connection.max_bson_size + COMMAND_OVERHEAD
+    if size <= limit:
+        return
+    if operation.name in ("insert", "find"):
         raise DocumentTooLarge(
             f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
             f"up to {limit} bytes."
         )
-    raise DocumentTooLarge(f"{name} command document too large")
+    raise DocumentTooLarge(f"{operation.name} command document too large")

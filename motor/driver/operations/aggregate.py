@@ -61,6 +61,11 @@ class Aggregate(ReadOperation[dict[str, Any]]):
         return bool(self.pipeline) and ("$out" in self.pipeline[-1] or "$merge" in self.pipeline[-1])
 
     @property
+    def acknowledged(self) -> bool:
+        """Whether the server replies."""
+        return not self.writes or "writeConcern" in self.options or self.target.write_concern.acknowledged
+
+    @property
     def read_preference(self) -> ReadPreferenceMode:
         """The target's; on servers before 5.0 a pipeline that writes goes to the primary whatever it says."""
         if self._preference is None:
@@ -91,6 +96,7 @@ class Aggregate(ReadOperation[dict[str, Any]]):
         validate_list("pipeline", self.pipeline)
         if self.let is not None:
             validate_is_mapping("let", self.let)
+        validate_is_mapping("cursor", options.get("cursor", {}))
         self.batch_size = validate_non_negative_integer_or_none("batchSize", options.pop("batchSize", self.batch_size))
         self.collation = validate_collation_or_none(options.pop("collation", self.collation))
         self.max_await_time_ms = options.pop("maxAwaitTimeMS", self.max_await_time_ms)
@@ -103,7 +109,7 @@ class Aggregate(ReadOperation[dict[str, Any]]):
             command["let"] = self.let
         if self.comment is not None:
             command["comment"] = self.comment
-        cursor = dict(command.get("cursor") or {})
+        cursor = dict(command.get("cursor", {}))
         if self.batch_size is not None and not self.writes:
             cursor["batchSize"] = self.batch_size
         command["cursor"] = cursor
@@ -116,6 +122,6 @@ class Aggregate(ReadOperation[dict[str, Any]]):
         return command
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document."""
-        cursor: dict[str, Any] = reply["cursor"]
+        """The ``cursor`` document; an empty one for an unacknowledged write."""
+        cursor: dict[str, Any] = reply.get("cursor") or {"id": 0, "firstBatch": [], "ns": self.target.namespace}
         return cursor

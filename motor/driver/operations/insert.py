@@ -6,25 +6,33 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo.results import InsertOneResult
 
 from motor._pymongo import check_write_command_response, validate_is_document_type
 from motor.driver.cmap.connection import Connection
+from motor.driver.operations.object_ids import new_object_id
 from motor.driver.operations.operation import Command, Document, Operation, Target, add_write_concern
 
 
-def ensure_id(document: MutableMapping[str, Any] | RawBSONDocument) -> None:
-    """Give `document` an ``_id`` if it has none. Raises TypeError if it is no document at all."""
+def is_raw(document: Any) -> bool:
+    """Whether `document` is BSON already. Raises TypeError if it is no document at all."""
+    # Nearly all are plain dicts, and to ask an abstract class takes longer than to look at the type.
+    if type(document) is dict:
+        return False
     validate_is_document_type("document", document)
-    if not isinstance(document, RawBSONDocument) and "_id" not in document:
-        document["_id"] = ObjectId()
+    return isinstance(document, RawBSONDocument)
+
+
+def ensure_id(document: Any) -> None:
+    """Give `document` an ``_id`` if it has none. Raises TypeError if it is no document at all."""
+    if not is_raw(document) and "_id" not in document:
+        document["_id"] = new_object_id()
 
 
 def id_first(document: Document) -> Document:
     """`document` with its ``_id`` in front, where the server wants it."""
-    if isinstance(document, RawBSONDocument) or next(iter(document)) == "_id":
+    if is_raw(document) or next(iter(document)) == "_id":
         return document
     return {"_id": document["_id"], **document}
 
@@ -59,8 +67,12 @@ class InsertOne(Operation[InsertOneResult]):
         add_write_concern(command, self.target.write_concern)
         return command
 
+    def described(self, command: Command) -> Command:
+        """The command with the document as the application gave it."""
+        return {**command, "documents": [self.document]}
+
     def result(self, reply: dict[str, Any]) -> InsertOneResult:
         """Raises a write error, or returns the id."""
         check_write_command_response(reply)
-        inserted_id = None if isinstance(self.document, RawBSONDocument) else self.document["_id"]
+        inserted_id = None if is_raw(self.document) else self.document["_id"]
         return InsertOneResult(inserted_id, self.acknowledged)

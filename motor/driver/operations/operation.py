@@ -25,6 +25,9 @@ CURSOR_FIELDS = {"cursor": {"firstBatch": 1, "nextBatch": 1}}
 own.
 """
 
+STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "deletes"}
+"""The field of a write command that holds its statements."""
+
 NAMESPACE_NOT_FOUND = 26
 
 
@@ -88,6 +91,11 @@ class Operation(Generic[Result]):
         return True
 
     @property
+    def checked(self) -> bool:
+        """Whether a reply that says not ok is an error."""
+        return True
+
+    @property
     def database(self) -> str:
         """The database that the command goes to."""
         return self.target.database
@@ -102,12 +110,21 @@ class Operation(Generic[Result]):
         """How the reply is decoded."""
         return self.target.reply_codec
 
+    @property
+    def has_session(self) -> bool:
+        """Whether the command carries a session: an unacknowledged one may not."""
+        return self.acknowledged
+
     def prepare(self) -> None:
         """Check the arguments: raises what is wrong with them before anything is sent."""
 
     def command(self, connection: Connection) -> Command:
         """The command document, for a server that can do what `connection` says."""
         raise NotImplementedError
+
+    def described(self, command: Command) -> Command:
+        """`command` as monitoring shows it."""
+        return command
 
     def result(self, reply: dict[str, Any]) -> Result:
         """What the caller gets, from a reply that says ok."""
@@ -136,6 +153,11 @@ class AdminOperation(Operation[Result]):
     __slots__ = ()
 
     raises_write_concern_error = True
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the server replies."""
+        return self.target.write_concern.acknowledged
 
 
 def add_write_concern(command: Command, write_concern: WriteConcern) -> None:

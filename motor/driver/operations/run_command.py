@@ -49,6 +49,11 @@ class RunCommand(Operation[Any]):
         return self.allowed or ()
 
     @property
+    def checked(self) -> bool:
+        """Whether a reply that says not ok is an error: as the caller wants it."""
+        return self.check
+
+    @property
     def reply_codec(self) -> CodecOptions[Any]:
         """The reply is the user's."""
         return self.target.codec_options

@@ -123,10 +123,9 @@ class StatementEncoder:
 
     def _encode(self, statements: Sequence[Document]) -> Piece:
         codec_options = self._codec_options
-        if self._inserts:
-            statements = [id_first(statement) for statement in statements]
+        ordered = [id_first(statement) for statement in statements] if self._inserts else statements
         try:
-            array = encode_document({"": statements}, False, codec_options)
+            array = encode_document({"": ordered}, False, codec_options)
         except Exception:
             # Encode them one by one, for an error that speaks of the document and not of our array.
             documents = b"".join(encode_document(statement, False, codec_options) for statement in statements)

@@ -10,11 +10,16 @@ from pymongo.errors import DocumentTooLarge
 from pymongo.write_concern import WriteConcern
 
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import Command, Document, Operation, Target, add_write_concern
+from motor.driver.operations.operation import (
+    STATEMENTS_FIELD,
+    Command,
+    Document,
+    Operation,
+    Target,
+    add_write_concern,
+)
 from motor.driver.operations.statements import StatementEncoder
 from motor.driver.wire.op_msg import DocumentSequence
-
-STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
 
 @dataclass(slots=True)
@@ -31,6 +36,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     ordered: bool
     write_concern: WriteConcern
     options: dict[str, Any]
+    part_of_acknowledged: bool
     _first: int = 0
 
     @property
@@ -42,6 +48,11 @@ class WriteBatch(Operation[dict[str, Any]]):
     def acknowledged(self) -> bool:
         """Whether the server replies."""
         return self.write_concern.acknowledged
+
+    @property
+    def has_session(self) -> bool:
+        """Not in a bulk write that is unacknowledged as a whole, also if this part of it has to wait for its reply."""
+        return self.part_of_acknowledged
 
     def command(self, connection: Connection) -> Command:
         """The command without its statements: they follow as a document sequence."""

@@ -14,10 +14,16 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.errors import InvalidBSON
 
+from motor.driver.wire.garbage import CollectorPaused
+
+SMALL_REPLY = 16 * 1024
+"""Replies up to this size, in bytes, hold too few objects to care about the garbage collector."""
+
 LARGE_REPLY = 320 * 1024
 """Replies up to this size, in bytes, decode in about 5 ms and are decoded whole."""
 
 _PIECE = 128 * 1024
+"""Two milliseconds of decoding. Smaller pieces would set the collector off more often, and so its full passes."""
 
 _INT32 = struct.Struct("<i")
 _EMPTY_ARRAY = b"\5\0\0\0\0"
@@ -57,7 +63,8 @@ class EncodedBatch:
             position += size
             index += 1
         self._position, self._index = position, index
-        return bson.decode_all(b"".join(documents), codec_options)
+        with CollectorPaused():
+            return bson.decode_all(b"".join(documents), codec_options)
 
 
 def split_batch(document: memoryview) -> tuple[bytes, EncodedBatch] | None:
