@@ -1,0 +1,125 @@
+"""`scripts/bench`: choose, measure, print, and on request write what the README shows."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from . import chart, report
+from .drivers import DRIVERS, LOOPS, OURS, ROOT, Unavailable, install
+from .measure import Bench
+from .processes import Server, Worker, cores
+from .results import Results
+from .worker.cases import CASES
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measure what an operation costs in Motor and in its peers."
+    )
+    parser.add_argument("--quick", action="store_true", help="3 rounds of a quarter of the operations")
+    parser.add_argument("--rounds", type=int, help="how many rounds (5, or 3 with --quick)")
+    parser.add_argument("--case", action="append", choices=CASES, metavar="NAME", help=f"one of {', '.join(CASES)}")
+    parser.add_argument(
+        "--driver", action="append", choices=DRIVERS, metavar="NAME", help=f"one of {', '.join(DRIVERS)}"
+    )
+    parser.add_argument("--loop", action="append", choices=LOOPS, help="this event loop only")
+    parser.add_argument("--assert", action="store_true", dest="strict", help="exit with 1 unless every target is met")
+    parser.add_argument("--write", action="store_true", help="write README.md, docs/bench.svg and docs/bench.json")
+    parser.add_argument(
+        "--profile", choices=CASES, metavar="CASE", help="profile that case of Motor alone (or of --driver), and stop"
+    )
+    arguments = parser.parse_args()
+    if arguments.rounds is not None and arguments.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    if arguments.write and (arguments.case or arguments.driver or arguments.loop or arguments.quick):
+        parser.error("--write shows a whole run: leave --quick, --case, --driver and --loop out")
+    return arguments
+
+
+async def measure(arguments: argparse.Namespace, console: Console) -> Results:
+    drivers = [driver for name, driver in DRIVERS.items() if name in (arguments.driver or DRIVERS)]
+    loops = [loop for loop in LOOPS if loop in (arguments.loop or LOOPS)]
+    cases = [case for name, case in CASES.items() if name in (arguments.case or CASES)]
+    rounds = arguments.rounds or (3 if arguments.quick else 5)
+    async with Bench(drivers, loops, console) as bench:
+        versions = {worker.driver.name: worker.versions for worker in bench.workers}
+        figures = await bench.run(cases, rounds, quick=arguments.quick)
+    return Results(drivers, loops, cases, rounds, figures, versions, bench.unavailable)
+
+
+async def profile(arguments: argparse.Namespace) -> None:
+    case = CASES[arguments.profile]
+    worker_core, server_core = cores()
+    server = await Server.start(server_core)
+    try:
+        for driver in [DRIVERS[name] for name in arguments.driver or [OURS.name]]:
+            await install(driver)
+            for loop in [loop for loop in driver.loops if loop in (arguments.loop or driver.loops)]:
+                worker = await Worker.start(driver, loop, server.uri, worker_core, quiet=False)
+                try:
+                    await worker.measure(case.name, case.quick_operations())
+                    print(f"\n{driver.title} on {loop}: {case.title}", file=sys.stderr)
+                    await worker.measure(case.name, case.quick_operations(), profile=True)
+                finally:
+                    await worker.stop()
+    finally:
+        await server.stop()
+
+
+def write(results: Results, console: Console) -> None:
+    if not results.figures.of(OURS.name):
+        console.print("Motor 4 was not measured: nothing is written")
+        return
+    DOCS.mkdir(exist_ok=True)
+    chart.write(results, DOCS / "bench.svg")
+    (DOCS / "bench.json").write_text(results.json())
+    written = ["docs/bench.svg", "docs/bench.json"]
+    if write_readme(README, report.markdown(results)):
+        written.append("README.md")
+    else:
+        console.print(f"README.md has no lines {BEGIN} and {END}: it is left alone", markup=False)
+    console.print(f"written: {', '.join(written)}")
+
+
+def write_readme(path: Path, part: str) -> bool:
+    text = path.read_text() if path.exists() else ""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        return False
+    path.write_text(f"{before}{BEGIN}\n{part}\n{END}{after}")
+    return True
+
+
+def main() -> int:
+    arguments = parse()
+    # Without a terminal there is no width to keep to.
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    if arguments.profile:
+        try:
+            asyncio.run(profile(arguments))
+        except Unavailable as reason:
+            print(f"bench: unavailable: {reason}", file=sys.stderr)
+            return 1
+        return 0
+    results = asyncio.run(measure(arguments, console))
+    report.print_tables(results, console)
+    outcomes = results.outcomes()
+    report.print_targets(outcomes, console)
+    if arguments.write:
+        write(results, console)
+    return 1 if arguments.strict and not all(outcome.passed for outcome in outcomes) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

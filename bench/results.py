@@ -1,0 +1,65 @@
+"""A finished run: its figures and the conditions they were measured under."""
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+from .drivers import Driver
+from .figures import Figures
+from .targets import Outcome, outcomes
+from .worker.cases import Case
+
+
+@dataclass(frozen=True)
+class Results:
+    drivers: list[Driver]
+    loops: list[str]
+    cases: list[Case]
+    rounds: int
+    figures: Figures
+    versions: dict[str, dict[str, str]]
+    """Driver to distribution to version."""
+    unavailable: dict[tuple[str, str], str]
+    day: str = field(default_factory=lambda: date.today().isoformat())
+
+    def outcomes(self) -> list[Outcome]:
+        return outcomes(
+            self.figures,
+            (driver.name for driver in self.drivers),
+            self.loops,
+            (case.name for case in self.cases),
+        )
+
+    def conditions(self) -> str:
+        """Versions, Python, machine and day, in one line."""
+        versions = {
+            name: version for found in self.versions.values() for name, version in found.items() if name != "motor"
+        }
+        libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+        system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+        return f"{libraries}; {platform.python_implementation()} {platform.python_version()}, {system}, {self.day}"
+
+    def json(self) -> str:
+        content: dict[str, Any] = {
+            "day": self.day,
+            "conditions": self.conditions(),
+            "rounds": self.rounds,
+            "versions": self.versions,
+            "units": {"cpu": "us an operation, a round each", "wall": "the same", "stalls": "ms, a drain each"},
+            "targets": [asdict(outcome) for outcome in self.outcomes()],
+            "figures": [
+                {
+                    "driver": driver,
+                    "loop": loop,
+                    "case": case,
+                    "cpu": [round(value, 2) for value in figure.cpu],
+                    "wall": [round(value, 2) for value in figure.wall],
+                    "stalls": [round(value, 2) for value in figure.stalls],
+                }
+                for driver, loop, case, figure in self.figures
+            ],
+        }
+        return json.dumps(content, indent=1) + "\n"

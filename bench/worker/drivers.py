@@ -1,0 +1,55 @@
+"""How each driver is opened. The calls on it are then the same for all, except where a cursor comes from."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Any
+
+DATABASE = "bench"
+
+
+@dataclass(frozen=True)
+class Opened:
+    versions: dict[str, str]
+    collection: Callable[[str], Any]
+    find: Callable[[Any], Awaitable[Any]]
+    """Takes a collection, gives the cursor over all its documents."""
+
+
+async def open_driver(name: str, uri: str) -> Opened:
+    if name == "mongojet":
+        return await _open_mongojet(uri)
+    if name == "pymongo-async":
+        client = import_module("pymongo").AsyncMongoClient(uri)
+        return Opened(_versions("pymongo", "uvloop"), client[DATABASE].get_collection, _find)
+    if name == "motor":
+        client = import_module("motor.motor_asyncio").AsyncIOMotorClient(uri)
+        versions = {"motor": str(import_module("motor").version), **_versions("pymongo", "uvloop")}
+        return Opened(versions, client[DATABASE].get_collection, _find)
+    if name == "motor-3.7.1":
+        client = import_module("motor.motor_asyncio").AsyncIOMotorClient(uri)
+        return Opened(_versions("motor", "pymongo", "uvloop"), client[DATABASE].get_collection, _find)
+    raise ValueError(f"unknown driver {name!r}")
+
+
+def open_sync(uri: str) -> tuple[dict[str, str], Any]:
+    client = import_module("pymongo").MongoClient(uri)
+    return _versions("pymongo"), client[DATABASE]
+
+
+async def _open_mongojet(uri: str) -> Opened:
+    # The others give naive datetimes unless told otherwise, mongojet aware ones.
+    client = await import_module("mongojet").create_client(uri, tz_aware=False)
+
+    async def find(collection: Any) -> Any:
+        return await collection.find({})
+
+    return Opened(_versions("mongojet", "pymongo", "uvloop"), client[DATABASE].get_collection, find)
+
+
+async def _find(collection: Any) -> Any:
+    return collection.find({})
+
+
+def _versions(*distributions: str) -> dict[str, str]:
+    return {name: metadata.version(name) for name in distributions}
