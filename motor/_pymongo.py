@@ -99,6 +99,7 @@ __all__ = [
     "format_timeout_details",
     "handle_option_deprecations",
     "handle_security_options",
+    "has_credentials",
     "index_document",
     "index_list",
     "index_name",
@@ -140,6 +141,11 @@ def ssl_context_of(options: ClientOptions) -> SSLContext | None:
     """The TLS context that PyMongo built from the options; ``None`` without TLS."""
     context: Any = options.pool_options._ssl_context
     return cast("SSLContext | None", context)
+
+
+def has_credentials(options: ClientOptions) -> bool:
+    """Whether the options hold credentials."""
+    return options.pool_options._credentials is not None
 
 
 def append_metadata(pool_options: PoolOptions, driver_info: DriverInfo) -> None:

@@ -1,5 +1,20 @@
-"""Motor for asyncio."""
+"""Motor for asyncio.
 
+The classes hold no code: it is all in :mod:`motor.core`'s. What stands under ``TYPE_CHECKING`` tells editors and type
+checkers that a client's databases, collections and cursors are of its own family.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from bson.codec_options import CodecOptions
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from motor._pymongo import Pipeline, ReadPreferenceMode
 from motor.api.base import DocumentType
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
@@ -19,20 +34,18 @@ __all__ = [
 ]
 
 
-class AsyncIOMotorDatabase(AgnosticDatabase[DocumentType]):
-    """A database."""
-
-
-class AsyncIOMotorCollection(AgnosticCollection[DocumentType]):
-    """A collection."""
-
-
 class AsyncIOMotorCursor(AgnosticCursor[DocumentType]):
     """The cursor of a find."""
+
+    if TYPE_CHECKING:
+        collection: AsyncIOMotorCollection[DocumentType]
 
 
 class AsyncIOMotorCommandCursor(AgnosticCommandCursor[DocumentType]):
     """The cursor of a command."""
+
+    if TYPE_CHECKING:
+        collection: AsyncIOMotorCollection[DocumentType]
 
 
 class AsyncIOMotorLatentCommandCursor(
@@ -41,8 +54,78 @@ class AsyncIOMotorLatentCommandCursor(
     """The cursor of a command that has not been sent yet."""
 
 
+class AsyncIOMotorCollection(AgnosticCollection[DocumentType]):
+    """A collection."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def database(self) -> AsyncIOMotorDatabase[DocumentType]: ...
+
+        def find(self, *args: Any, **kwargs: Any) -> AsyncIOMotorCursor[DocumentType]: ...
+
+        def aggregate(
+            self,
+            pipeline: Pipeline,
+            session: Any = None,
+            let: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            **kwargs: Any,
+        ) -> AsyncIOMotorLatentCommandCursor[DocumentType]: ...
+
+        def list_indexes(
+            self, session: Any = None, comment: Any = None
+        ) -> AsyncIOMotorLatentCommandCursor[MutableMapping[str, Any]]: ...
+
+
+class AsyncIOMotorDatabase(AgnosticDatabase[DocumentType]):
+    """A database."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def client(self) -> AsyncIOMotorClient[DocumentType]: ...
+
+        def __getattr__(self, name: str) -> AsyncIOMotorCollection[DocumentType]: ...
+
+        def __getitem__(self, name: str) -> AsyncIOMotorCollection[DocumentType]: ...
+
+        def get_collection(
+            self,
+            name: str,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+        ) -> AsyncIOMotorCollection[DocumentType]: ...
+
+        def create_collection(
+            self,
+            name: str,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+            session: Any = None,
+            check_exists: bool | None = True,
+            **kwargs: Any,
+        ) -> asyncio.Future[AsyncIOMotorCollection[DocumentType]]: ...
+
+        def aggregate(
+            self, pipeline: Pipeline, session: Any = None, **kwargs: Any
+        ) -> AsyncIOMotorLatentCommandCursor[DocumentType]: ...
+
+        def list_collections(
+            self,
+            session: Any = None,
+            filter: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            **kwargs: Any,
+        ) -> AsyncIOMotorLatentCommandCursor[MutableMapping[str, Any]]: ...
+
+
 class AsyncIOMotorClient(AgnosticClient[DocumentType]):
-    """A client."""
+    """A client for asyncio."""
 
     _family = Family(
         framework,
@@ -52,3 +135,31 @@ class AsyncIOMotorClient(AgnosticClient[DocumentType]):
         AsyncIOMotorCommandCursor,
         AsyncIOMotorLatentCommandCursor,
     )
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> AsyncIOMotorDatabase[DocumentType]: ...
+
+        def __getitem__(self, name: str) -> AsyncIOMotorDatabase[DocumentType]: ...
+
+        def get_database(
+            self,
+            name: str | None = None,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+        ) -> AsyncIOMotorDatabase[DocumentType]: ...
+
+        def get_default_database(
+            self,
+            default: str | None = None,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+        ) -> AsyncIOMotorDatabase[DocumentType]: ...
+
+        def list_databases(
+            self, session: Any = None, comment: Any = None, **kwargs: Any
+        ) -> AsyncIOMotorLatentCommandCursor[dict[str, Any]]: ...

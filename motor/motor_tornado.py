@@ -1,5 +1,20 @@
-"""Motor for Tornado."""
+"""Motor for Tornado.
 
+The classes hold no code: it is all in :mod:`motor.core`'s. What stands under ``TYPE_CHECKING`` tells editors and type
+checkers that a client's databases, collections and cursors are of its own family.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from bson.codec_options import CodecOptions
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from motor._pymongo import Pipeline, ReadPreferenceMode
 from motor.api.base import DocumentType
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
@@ -19,28 +34,96 @@ __all__ = [
 ]
 
 
-class MotorDatabase(AgnosticDatabase[DocumentType]):
-    """A database."""
-
-
-class MotorCollection(AgnosticCollection[DocumentType]):
-    """A collection."""
-
-
 class MotorCursor(AgnosticCursor[DocumentType]):
     """The cursor of a find."""
+
+    if TYPE_CHECKING:
+        collection: MotorCollection[DocumentType]
 
 
 class MotorCommandCursor(AgnosticCommandCursor[DocumentType]):
     """The cursor of a command."""
+
+    if TYPE_CHECKING:
+        collection: MotorCollection[DocumentType]
 
 
 class MotorLatentCommandCursor(AgnosticLatentCommandCursor[DocumentType], MotorCommandCursor[DocumentType]):
     """The cursor of a command that has not been sent yet."""
 
 
+class MotorCollection(AgnosticCollection[DocumentType]):
+    """A collection."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def database(self) -> MotorDatabase[DocumentType]: ...
+
+        def find(self, *args: Any, **kwargs: Any) -> MotorCursor[DocumentType]: ...
+
+        def aggregate(
+            self,
+            pipeline: Pipeline,
+            session: Any = None,
+            let: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            **kwargs: Any,
+        ) -> MotorLatentCommandCursor[DocumentType]: ...
+
+        def list_indexes(
+            self, session: Any = None, comment: Any = None
+        ) -> MotorLatentCommandCursor[MutableMapping[str, Any]]: ...
+
+
+class MotorDatabase(AgnosticDatabase[DocumentType]):
+    """A database."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def client(self) -> MotorClient[DocumentType]: ...
+
+        def __getattr__(self, name: str) -> MotorCollection[DocumentType]: ...
+
+        def __getitem__(self, name: str) -> MotorCollection[DocumentType]: ...
+
+        def get_collection(
+            self,
+            name: str,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+        ) -> MotorCollection[DocumentType]: ...
+
+        def create_collection(
+            self,
+            name: str,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+            session: Any = None,
+            check_exists: bool | None = True,
+            **kwargs: Any,
+        ) -> asyncio.Future[MotorCollection[DocumentType]]: ...
+
+        def aggregate(
+            self, pipeline: Pipeline, session: Any = None, **kwargs: Any
+        ) -> MotorLatentCommandCursor[DocumentType]: ...
+
+        def list_collections(
+            self,
+            session: Any = None,
+            filter: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            **kwargs: Any,
+        ) -> MotorLatentCommandCursor[MutableMapping[str, Any]]: ...
+
+
 class MotorClient(AgnosticClient[DocumentType]):
-    """A client."""
+    """A client for Tornado."""
 
     _family = Family(
         framework,
@@ -50,3 +133,31 @@ class MotorClient(AgnosticClient[DocumentType]):
         MotorCommandCursor,
         MotorLatentCommandCursor,
     )
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> MotorDatabase[DocumentType]: ...
+
+        def __getitem__(self, name: str) -> MotorDatabase[DocumentType]: ...
+
+        def get_database(
+            self,
+            name: str | None = None,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+        ) -> MotorDatabase[DocumentType]: ...
+
+        def get_default_database(
+            self,
+            default: str | None = None,
+            codec_options: CodecOptions[Any] | None = None,
+            read_preference: ReadPreferenceMode | None = None,
+            write_concern: WriteConcern | None = None,
+            read_concern: ReadConcern | None = None,
+        ) -> MotorDatabase[DocumentType]: ...
+
+        def list_databases(
+            self, session: Any = None, comment: Any = None, **kwargs: Any
+        ) -> MotorLatentCommandCursor[dict[str, Any]]: ...

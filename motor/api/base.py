@@ -15,10 +15,14 @@ from motor.driver.operations.operation import Operation
 from motor.frameworks.framework import start
 
 if TYPE_CHECKING:
+    import typing_extensions
+
     from motor.api.client import AgnosticClient
 
-DocumentType = TypeVar("DocumentType", bound=Mapping[str, Any])
-"""The type of the documents that reads return: the client's or the codec options' ``document_class``."""
+    DocumentType = typing_extensions.TypeVar("DocumentType", bound=Mapping[str, Any], default=dict[str, Any])
+else:
+    # Only type checkers need the default, and Python has it since 3.13 only.
+    DocumentType = TypeVar("DocumentType", bound=Mapping[str, Any])
 
 T = TypeVar("T")
 

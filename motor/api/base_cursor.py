@@ -14,6 +14,8 @@ from motor.api.base import AgnosticBase, DocumentType
 from motor.driver.cursors import ServerCursor
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from motor.api.collection import AgnosticCollection
 
 
@@ -54,7 +56,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         """Whether the server has been asked."""
         return self._cursor.opened
 
-    def __aiter__(self) -> AgnosticBaseCursor[DocumentType]:
+    def __aiter__(self) -> Self:
         return self
 
     async def next(self) -> DocumentType:
@@ -162,7 +164,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         """Close the cursor, on the server too. It starts at once; awaiting it is optional."""
         return self._start(self._cursor.close())
 
-    async def __aenter__(self) -> AgnosticBaseCursor[DocumentType]:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

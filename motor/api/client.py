@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
 from pymongo.client_options import ClientOptions
@@ -26,6 +26,9 @@ from motor.driver.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
 from motor.driver.operations.run_command import RunCommand
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _SHOWN_FIRST = ("document_class", "tz_aware", "connect")
 _NEVER_SHOWN = ("username", "password", "driver", "authmechanismproperties", "tlscertificatekeyfilepassword")
@@ -212,7 +215,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         done.set_result(None)
         return done
 
-    async def __aenter__(self) -> AgnosticClient[DocumentType]:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

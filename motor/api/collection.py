@@ -32,6 +32,8 @@ from motor.driver.operations.operation import Document, Operation, Target
 from motor.driver.operations.update import Update
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from motor.api.database import AgnosticDatabase
 
 Hint = str | Sequence[Any] | Mapping[str, Any]
@@ -99,7 +101,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
-    ) -> AgnosticCollection[DocumentType]:
+    ) -> Self:
         """The same collection, with other options where they are given."""
         return type(self)(
             self._database,
@@ -110,13 +112,13 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             read_concern or self.read_concern,
         )
 
-    def __getattr__(self, name: str) -> AgnosticCollection[DocumentType]:
+    def __getattr__(self, name: str) -> Self:
         if name.startswith("_"):
             path = f"{self._name}.{name}"
             raise missing_attribute(self, name, f"{path} collection", f"database[{path!r}]")
         return self[name]
 
-    def __getitem__(self, name: str) -> AgnosticCollection[DocumentType]:
+    def __getitem__(self, name: str) -> Self:
         return type(self)(
             self._database,
             f"{self._name}.{name}",

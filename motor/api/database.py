@@ -24,6 +24,8 @@ from motor.driver.operations.operation import Document, Target
 from motor.driver.operations.run_command import CursorCommand, RunCommand
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from motor.api.client import AgnosticClient
 
 
@@ -68,7 +70,7 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
-    ) -> AgnosticDatabase[DocumentType]:
+    ) -> Self:
         """The same database, with other options where they are given."""
         return type(self)(
             self._client,
@@ -108,7 +110,7 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         session: Any = None,
         check_exists: bool | None = True,
         **kwargs: Any,
-    ) -> asyncio.Future[AgnosticCollection[DocumentType]]:
+    ) -> asyncio.Future[Any]:
         """Create a collection or a view, with the server's options for it as keywords; the collection is the result.
 
         Raises :class:`~pymongo.errors.CollectionInvalid` if it exists, unless `check_exists` is false.

@@ -16,6 +16,7 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError, WaitQueueTimeoutError
 
 from motor._pymongo import Address
+from motor.driver.cmap.authentication import authenticate
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure
 from motor.driver.cmap.handshake import shake_hands
@@ -174,6 +175,7 @@ class Pool:
         try:
             await connection.open()
             await shake_hands(connection, self.options)
+            authenticate(self.options)
         except Exception as error:
             connection.close()
             self._fail_one(error)

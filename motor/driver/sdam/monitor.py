@@ -38,7 +38,9 @@ class Monitor:
         self._round_trip_time: float | None = None
         self._closed = False
         self._wake = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"motor monitor {address}")
+        self._task: Any = asyncio.get_running_loop().create_task(self._run(), name=f"motor monitor {address}")
+        # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
+        self._task._log_destroy_pending = False
 
     def request_check(self) -> None:
         """Check the server soon: somebody waits for it."""
