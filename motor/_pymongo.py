@@ -14,6 +14,7 @@ from bson import _dict_to_bson as encode_document
 from pymongo.client_options import ClientOptions
 from pymongo.collation import validate_collation_or_none
 from pymongo.common import (
+    CONNECT_TIMEOUT,
     MAX_BSON_SIZE,
     MAX_MESSAGE_SIZE,
     MAX_WRITE_BATCH_SIZE,
@@ -34,6 +35,7 @@ from pymongo.common import validate as validate_option
 from pymongo.cursor_shared import _CURSOR_CLOSED_ERRORS as CURSOR_CLOSED_ERRORS
 from pymongo.cursor_shared import _QUERY_OPTIONS as QUERY_OPTIONS
 from pymongo.driver_info import DriverInfo
+from pymongo.errors import PyMongoError
 from pymongo.helpers_shared import _NOT_PRIMARY_CODES as NOT_PRIMARY_CODES
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES as RETRYABLE_ERROR_CODES
 from pymongo.helpers_shared import _SHUTDOWN_CODES as SHUTDOWN_CODES
@@ -46,18 +48,23 @@ from pymongo.helpers_shared import _get_wce_doc as write_concern_error_of
 from pymongo.helpers_shared import _index_document as index_document
 from pymongo.helpers_shared import _index_list as index_list
 from pymongo.helpers_shared import format_timeout_details
+from pymongo.logger import LogMessage
 from pymongo.message import _COMMAND_OVERHEAD as COMMAND_OVERHEAD
-from pymongo.pool_options import PoolOptions
+from pymongo.pool_options import PoolOptions, _is_faas
 from pymongo.read_preferences import _AggWritePref as AggregateWritePreference
 from pymongo.read_preferences import _ServerMode as ReadPreferenceMode
 from pymongo.server_api import _add_to_command as add_server_api
 from pymongo.server_selectors import writable_server_selector
+from pymongo.topology_description import (
+    _updated_topology_description_srv_polling as topology_description_after_srv_poll,
+)
 from pymongo.typings import _Address as Address
 from pymongo.typings import _CollationIn as CollationIn
 from pymongo.typings import _Pipeline as Pipeline
 from pymongo.uri_parser_shared import (
     SRV_SCHEME,
     split_hosts,
+    split_options,
 )
 from pymongo.uri_parser_shared import _check_options as check_options
 from pymongo.uri_parser_shared import _handle_option_deprecations as handle_option_deprecations
@@ -68,6 +75,7 @@ from pymongo.write_concern import validate_boolean
 
 __all__ = [
     "COMMAND_OVERHEAD",
+    "CONNECT_TIMEOUT",
     "CURSOR_CLOSED_ERRORS",
     "MAX_BSON_SIZE",
     "MAX_MESSAGE_SIZE",
@@ -84,8 +92,10 @@ __all__ = [
     "CaseInsensitiveDictionary",
     "ClientOptions",
     "CollationIn",
+    "LogMessage",
     "Pipeline",
     "ReadPreferenceMode",
+    "add_error_label",
     "add_server_api",
     "add_to_bulk",
     "append_metadata",
@@ -100,14 +110,20 @@ __all__ = [
     "handle_option_deprecations",
     "handle_security_options",
     "has_credentials",
+    "in_function_as_a_service",
     "index_document",
     "index_list",
     "index_name",
+    "is_public_suffix",
+    "is_special_use_label",
+    "non_default_pool_options",
     "normalize_options",
     "partition_node",
     "split_hosts",
+    "split_options",
     "ssl_context_of",
     "timeout_details",
+    "topology_description_after_srv_poll",
     "validate_boolean",
     "validate_collation_or_none",
     "validate_is_document_type",
@@ -137,6 +153,16 @@ def add_to_bulk(request: Any, bulk: Any) -> None:
     add(bulk)
 
 
+def in_function_as_a_service() -> bool:
+    """Whether this runs in AWS Lambda or its like, where a stream between invocations would only be cut."""
+    return bool(_is_faas())
+
+
+def non_default_pool_options(options: ClientOptions) -> dict[str, Any]:
+    """The pool's options that are not the defaults, by their URI names."""
+    return options.pool_options.non_default_options
+
+
 def ssl_context_of(options: ClientOptions) -> SSLContext | None:
     """The TLS context that PyMongo built from the options; ``None`` without TLS."""
     context: Any = options.pool_options._ssl_context
@@ -148,6 +174,28 @@ def has_credentials(options: ClientOptions) -> bool:
     return options.pool_options._credentials is not None
 
 
+def add_error_label(error: PyMongoError, label: str) -> None:
+    """Give an error a label, which :meth:`~pymongo.errors.PyMongoError.has_error_label` then finds."""
+    error._add_error_label(label)
+
+
 def append_metadata(pool_options: PoolOptions, driver_info: DriverInfo) -> None:
     """Add a library to the client metadata that handshakes send."""
     pool_options._update_metadata(driver_info)
+
+
+def is_public_suffix(domain: str) -> bool:
+    """Whether domains below `domain` belong to different owners. It reads a file.
+
+    PyMongo has it since 4.20, as it has the option srvAllowedHostsSuffix, for which it is here.
+    """
+    from pymongo._psl import is_public_suffix
+
+    return is_public_suffix(domain)
+
+
+def is_special_use_label(name: str) -> bool:
+    """Whether `name` is a top-level domain for private use, such as ``test`` or ``internal``. Since PyMongo 4.20."""
+    from pymongo._psl import SPECIAL_USE_LABELS
+
+    return name in SPECIAL_USE_LABELS

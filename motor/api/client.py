@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
@@ -204,16 +204,13 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             raise TypeError(f"driver_info must be an instance of DriverInfo, not {type(driver_info)}")
         append_metadata(self.options.pool_options, driver_info)
 
-    def close(self) -> asyncio.Future[None]:
+    def close(self) -> Awaitable[None]:
         """Close every connection; what comes later raises :class:`~pymongo.errors.InvalidOperation`.
 
-        Everything is closed when this returns; awaiting the Future that it returns is optional.
+        It is done when this returns, with or without a running loop; awaiting the result is optional.
         """
         self._deployment.close()
-        loop = self._asyncio_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        done.set_result(None)
-        return done
+        return _Done()
 
     async def __aenter__(self) -> Self:
         return self
@@ -251,6 +248,14 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         raise TypeError(f"{type(self).__name__!r} object is not iterable")
 
     next = __next__
+
+
+class _Done:
+    """Can be awaited, and is done: unlike a Future it needs no loop."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
 
 
 def _option_repr(name: str, value: Any) -> str:

@@ -23,7 +23,7 @@ from motor._pymongo import (
     encode_document,
 )
 from motor.driver.cmap.connection import Connection
-from motor.driver.events import CommandMonitor, MonitoredCommand
+from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
 from motor.driver.operations.write_batch import WriteBatch
 from motor.driver.sdam.server import Server
@@ -48,7 +48,7 @@ class Executor:
         self._options = options
         self._server_api = options.pool_options.server_api
         self._socket_timeout = options.pool_options.socket_timeout
-        self._monitor = CommandMonitor(options.event_listeners)
+        self._monitor = CommandMonitor(options.event_listeners, topology.settings.topology_id)
         self._loop = asyncio.get_running_loop()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -91,7 +91,8 @@ class Executor:
         except PyMongoError as error:
             if session is not None and isinstance(error, ConnectionFailure):
                 session.dirty = True
-            self.topology.handle_error(server, connection, error)
+            if connection is not None:
+                self.topology.handle_error(server, error, connection.generation, service_id=connection.service_id)
             raise
         except asyncio.CancelledError:
             if session is not None:
@@ -110,7 +111,7 @@ class Executor:
         request_id = next_request_id()
         message = self._encode(command, operation, connection, request_id)
         monitored: MonitoredCommand | None = None
-        if self._monitor.enabled:
+        if self._monitor.watched:
             shown = operation.described(command)
             monitored = self._monitor.start(operation.name, operation.database, shown, request_id, connection)
         try:

@@ -6,13 +6,16 @@ The names are those of the MongoDB specification "Connection Monitoring and Pool
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
 import bson
 from bson.codec_options import CodecOptions
+from bson.objectid import ObjectId
 from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, ProtocolError
 
@@ -23,6 +26,11 @@ from motor.driver.wire.header import OP_MSG, next_request_id
 from motor.driver.wire.reader import MessageReader
 
 _REPLY_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
+
+LATE_TIMER_GRACE = 0.02
+"""Seconds between a timer and the verdict, in which the event loop looks at the socket."""
+
+_KEEPALIVE = (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 9))
 
 
 class Connection(MessageReader, asyncio.BufferedProtocol):
@@ -40,6 +48,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.generation = generation
         self.loop = asyncio.get_running_loop()
         self.closed = False
+        self.checked_out = False
         self.idle_since = 0.0
         self.max_bson_size = MAX_BSON_SIZE
         self.max_write_batch_size = MAX_WRITE_BATCH_SIZE
@@ -49,19 +58,27 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.is_standalone = False
         self.supports_sessions = False
         self.server_connection_id: int | None = None
+        self.service_id: ObjectId | None = None
         self.last_round_trip = 0.0
         self.on_idle: Callable[[Connection], None] | None = None
         self.on_closed: Callable[[Connection], None] | None = None
         self._transport: asyncio.Transport | None = None
         self._reply: asyncio.Future[op_msg.Message] | None = None
         self._expected = 0
+        self._streaming = False
+        self._streamed: deque[op_msg.Message] = deque()
         self._failure: Exception | None = None
         self._writable: asyncio.Future[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a reply is still to come."""
-        return self._reply is not None
+        return self._reply is not None or self._streaming
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the server sends one reply after the other, unasked: :meth:`next_reply` has the next."""
+        return self._streaming or bool(self._streamed)
 
     async def open(self) -> None:
         """Connect, with TLS if the options say so.
@@ -81,13 +98,35 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
                 lambda: self, host, port, ssl=ssl_context, server_hostname=server_hostname
             )
         try:
-            await asyncio.wait_for(opening, self.options.pool_options.connect_timeout)
-        except (TimeoutError, asyncio.TimeoutError):
-            raise connection_failure(self.address, self.options, TimeoutError("timed out")) from None
+            await self._opened_in_time(self.loop.create_task(opening))
         except ssl.SSLError as error:
             raise connection_failure(self.address, self.options, error, "SSL handshake failed: ") from error
         except OSError as error:
             raise connection_failure(self.address, self.options, error) from error
+        self._keep_alive()
+
+    async def _opened_in_time(self, opening: asyncio.Task[Any]) -> None:
+        try:
+            await asyncio.wait([opening], timeout=self.options.pool_options.connect_timeout)
+            # A loop that was blocked finds its timer due before it has looked at the socket.
+            await asyncio.wait([opening], timeout=LATE_TIMER_GRACE)
+        finally:
+            if not opening.done():
+                opening.cancel()
+        if opening.cancelled() or not opening.done():
+            raise TimeoutError("timed out")
+        opening.result()
+
+    def _keep_alive(self) -> None:
+        """Have the kernel notice a peer that is gone: after two minutes, and then every ten seconds."""
+        raw: Any = cast(asyncio.Transport, self._transport).get_extra_info("socket")
+        if raw is None or self.address[1] is None:
+            return
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, maximum in _KEEPALIVE:
+            option = getattr(socket, name, None)
+            if option is not None and raw.getsockopt(socket.IPPROTO_TCP, option) > maximum:
+                raw.setsockopt(socket.IPPROTO_TCP, option, maximum)
 
     def send(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
         """Send a whole message; the future gets its reply."""
@@ -98,6 +137,17 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         cast(asyncio.Transport, self._transport).write(message)
         return reply
 
+    def next_reply(self) -> asyncio.Future[op_msg.Message]:
+        """The next reply of a stream."""
+        reply: asyncio.Future[op_msg.Message] = self.loop.create_future()
+        if self._streamed:
+            reply.set_result(self._streamed.popleft())
+        elif self._failure is not None:
+            raise self._failure
+        else:
+            self._reply = reply
+        return reply
+
     async def send_unacknowledged(self, message: bytes) -> None:
         """Send a message that has no reply; wait while the transport's buffer is full."""
         if self._failure is not None:
@@ -106,14 +156,27 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         while self._writable is not None and self._failure is None:
             await asyncio.shield(self._writable)
 
-    async def command(self, database: str, command: dict[str, Any], timeout: float | None = None) -> dict[str, Any]:
-        """Run one command outside any operation (the handshake's, a monitor's) and return its reply, once it says
-        ok.
+    async def command(
+        self, database: str, command: dict[str, Any], timeout: float | None = None, exhaust: bool = False
+    ) -> dict[str, Any]:
+        """Run one command outside any operation (the handshake's, a monitor's) and return its reply, once it says ok.
+
+        With `exhaust` the server may stream replies: :meth:`next_document` has those that follow.
         """
         request_id = next_request_id()
-        message = op_msg.encode(request_id, bson.encode({**command, "$db": database}))
+        flags = op_msg.EXHAUST_ALLOWED if exhaust else 0
+        message = op_msg.encode(request_id, bson.encode({**command, "$db": database}), flags)
         started = time.monotonic()
-        reply = self.send(message, request_id)
+        self._streaming = exhaust
+        document = await self._document(self.send(message, request_id), timeout)
+        self.last_round_trip = time.monotonic() - started
+        return document
+
+    async def next_document(self, timeout: float | None = None) -> dict[str, Any]:
+        """The next reply of a stream, once it says ok."""
+        return await self._document(self.next_reply(), timeout)
+
+    async def _document(self, reply: asyncio.Future[op_msg.Message], timeout: float | None) -> dict[str, Any]:
         timer = self.loop.call_later(timeout, self.time_out) if timeout else None
         try:
             received = await reply
@@ -121,13 +184,24 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
             if timer is not None:
                 timer.cancel()
         document: dict[str, Any] = bson.decode(received.document, _REPLY_CODEC)
-        self.last_round_trip = time.monotonic() - started
         check_command_response(document, None)
         return document
 
     def time_out(self) -> None:
-        """Give up on the reply that is awaited: it raises :class:`~pymongo.errors.NetworkTimeout`."""
-        self.close(connection_failure(self.address, self.options, TimeoutError("timed out")))
+        """Give up on the reply that is awaited: it raises :class:`~pymongo.errors.NetworkTimeout`.
+
+        But not before the socket was looked at: the timer of a loop that was blocked is late, and the reply may be
+        there. As long as bytes keep coming, it is waited for.
+        """
+        self.loop.call_later(LATE_TIMER_GRACE, self._time_out_unless_received, self._reply, self.bytes_received)
+
+    def _time_out_unless_received(self, reply: asyncio.Future[op_msg.Message] | None, received: int) -> None:
+        if reply is None or reply is not self._reply or reply.done():
+            return
+        if self.bytes_received != received:
+            self.time_out()
+        else:
+            self.close(connection_failure(self.address, self.options, TimeoutError("timed out")))
 
     def close(self, error: Exception | None = None) -> None:
         """Close at once. A reply that is awaited raises `error`. Closing again does nothing."""
@@ -154,6 +228,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
 
     def _finish(self) -> None:
         reply, self._reply = self._reply, None
+        self._streaming = False
         if reply is not None and not reply.done():
             reply.set_exception(self._failure or AutoReconnect("connection closed"))
         self.resume_writing()
@@ -174,7 +249,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
     def message_received(self, request_id: int, response_to: int, opcode: int, body: bytes | memoryview) -> None:
         """A whole message has come: it is the awaited reply, or the connection is of no use any more."""
         reply = self._reply
-        if reply is None or response_to != self._expected:
+        if not self._streaming and (reply is None or response_to != self._expected):
             self.protocol_error(ProtocolError(f"Got response id {response_to!r} but expected {self._expected!r}"))
             return
         if opcode != OP_MSG:
@@ -185,13 +260,16 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         except ProtocolError as error:
             self.protocol_error(error)
             return
-        if message.flags & op_msg.MORE_TO_COME:
+        if message.flags & op_msg.MORE_TO_COME and not self._streaming:
             self.protocol_error(ProtocolError("Got an OP_MSG with moreToCome that nobody asked for"))
             return
+        self._streaming = bool(message.flags & op_msg.MORE_TO_COME)
         self._reply = None
-        if not reply.done():
+        if reply is None:
+            self._streamed.append(message)
+        elif not reply.done():
             reply.set_result(message)
-        elif self.on_idle is not None:
+        elif self.on_idle is not None and not self._streaming:
             self.on_idle(self)
 
     def protocol_error(self, error: ProtocolError) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, NetworkTimeout
 
-from motor._pymongo import Address, format_timeout_details, timeout_details
+from motor._pymongo import Address, add_error_label, format_timeout_details, timeout_details
 
 
 def format_address(address: Address) -> str:
@@ -29,3 +30,16 @@ def connection_failure(
     if isinstance(reason, BaseException):
         error.__cause__ = reason
     return error
+
+
+def mark_overloaded(error: AutoReconnect) -> None:
+    """Label an error that kept a connection from being established: the server is likely to be overloaded, not gone.
+
+    Not so a name that cannot be resolved or a certificate that is refused. Source: the MongoDB specification "Client
+    Backpressure".
+    """
+    cause = error.__cause__
+    if isinstance(cause, (ssl.SSLError, socket.gaierror)) and not isinstance(cause, ssl.SSLEOFError):
+        return
+    add_error_label(error, "SystemOverloadedError")
+    add_error_label(error, "RetryableError")

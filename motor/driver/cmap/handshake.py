@@ -51,6 +51,7 @@ async def shake_hands(connection: Connection, options: ClientOptions) -> Hello[d
         raise ConfigurationError(
             "Driver attempted to initialize in load balancing mode, but the server does not support this mode"
         )
+    connection.service_id = hello.service_id
     connection.max_bson_size = hello.max_bson_size
     connection.max_message_size = hello.max_message_size
     connection.max_write_batch_size = hello.max_write_batch_size

@@ -1,21 +1,28 @@
-"""The monitor of one server: a task that asks it hello, again and again, on a connection of its own.
+"""The monitors of one server: a task that asks it hello again and again, and one that measures round trips.
 
-Source: the MongoDB specification "Server Monitoring".
+Source: the MongoDB specification "Server Monitoring". A server that can is asked to stream: it sends a hello whenever
+its state changes, and at least every heartbeatFrequencyMS. A stream says nothing about round trips, hence the second
+task.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, cast
 
 from pymongo.client_options import ClientOptions
+from pymongo.errors import NetworkTimeout
 from pymongo.hello import Hello
 from pymongo.server_description import ServerDescription
 
-from motor._pymongo import Address
+from motor._pymongo import Address, in_function_as_a_service
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.handshake import hello_command, shake_hands
+from motor.driver.events.topology import TopologyMonitor
+from motor.driver.sdam.round_trip import RoundTripTimes
 
 if TYPE_CHECKING:
     from motor.driver.sdam.topology import Topology
@@ -23,90 +30,179 @@ if TYPE_CHECKING:
 MIN_HEARTBEAT_INTERVAL = 0.5
 """Seconds that pass between two checks, however much they are asked for."""
 
-_RTT_WEIGHT = 0.2
-
 
 class Monitor:
     """Checks one server every heartbeatFrequencyMS, or sooner when asked, and reports what it finds to the topology."""
 
-    def __init__(self, address: Address, topology: Topology, options: ClientOptions) -> None:
+    def __init__(self, address: Address, topology: Topology, options: ClientOptions, events: TopologyMonitor) -> None:
         self._address = address
         self._topology = topology
         self._options = options
+        self._events = events
+        mode = options.server_monitoring_mode
+        self._may_stream = mode == "stream" or (mode == "auto" and not in_function_as_a_service())
+        self._description = ServerDescription(address)
+        self._round_trips = RoundTripTimes()
+        self._round_trip_monitor: RoundTripMonitor | None = None
         self._connection: Connection | None = None
         self._hello_ok = False
-        self._round_trip_time: float | None = None
+        self._check_cancelled = False
         self._closed = False
         self._wake = asyncio.Event()
-        self._task: Any = asyncio.get_running_loop().create_task(self._run(), name=f"motor monitor {address}")
-        # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
-        self._task._log_destroy_pending = False
+        self._task = start_task(self._run(), f"motor monitor {address}")
 
     def request_check(self) -> None:
         """Check the server soon: somebody waits for it."""
         self._wake.set()
 
+    def cancel_check(self) -> None:
+        """An operation has found that the server is gone: a check under way is of no use, and its stream neither."""
+        if self._connection is not None:
+            self._check_cancelled = True
+            self._disconnect()
+
     def close(self) -> None:
-        """Stop, and close the connection."""
+        """Stop, and close the connections."""
         self._closed = True
         self._task.cancel()
         self._disconnect()
+        if self._round_trip_monitor is not None:
+            self._round_trip_monitor.close()
 
     async def _run(self) -> None:
         try:
-            while True:
-                self._topology.update(await self._check())
-                await asyncio.sleep(MIN_HEARTBEAT_INTERVAL)
-                await self._rest(self._options.heartbeat_frequency - MIN_HEARTBEAT_INTERVAL)
+            while not self._closed:
+                await self._check_and_rest()
         except asyncio.CancelledError:
             if not self._closed:
                 # The loop is being shut down, and nobody else closes the connections while it still runs.
                 self._topology.close()
             raise
 
-    async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(seconds, 0))
+    async def _check_and_rest(self) -> None:
+        was_known = self._description.is_server_type_known
+        self._check_cancelled = False
+        description = self._description = await self._check()
+        if self._check_cancelled:
+            if not was_known:
+                await self._rest()
+            return
+        interrupt = isinstance(description.error, NetworkTimeout)
+        self._topology.update(description, interrupt=interrupt)
+        streams = self._may_stream and description.is_server_type_known and bool(description.topology_version)
+        if streams and not self._closed:
+            if self._round_trip_monitor is None:
+                self._round_trip_monitor = RoundTripMonitor(self._address, self._options, self._round_trips)
+        elif not (description.error and was_known):
+            # A server that was known and failed is asked once more at once.
+            await self._rest()
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(MIN_HEARTBEAT_INTERVAL)
+        remaining = self._options.heartbeat_frequency - MIN_HEARTBEAT_INTERVAL
+        if remaining > 0:
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), remaining)
         self._wake.clear()
 
     async def _check(self) -> ServerDescription:
-        """One check; a server that was known and fails is asked once more, at once, before it is given up."""
-        try:
-            return await self._check_once()
-        except Exception as error:
-            self._disconnect()
-            failure = error
-        if self._topology.knows(self._address):
-            self._topology.server_failed(self._address, failure)
-            try:
-                return await self._check_once()
-            except Exception as error:
-                self._disconnect()
-                failure = error
-        self._round_trip_time = None
-        return ServerDescription(self._address, error=failure)
-
-    async def _check_once(self) -> ServerDescription:
         connection = self._connection
+        awaited = (
+            connection is not None
+            and not connection.closed
+            and self._may_stream
+            and bool(self._description.topology_version)
+        )
+        started = time.monotonic()
+        self._events.heartbeat_started(self._address, awaited)
+        try:
+            hello = await self._hello(awaited)
+        except Exception as error:
+            connection_id = self._connection.id if self._connection is not None else 0
+            self._events.heartbeat_failed(self._address, time.monotonic() - started, error, awaited, connection_id)
+            self._disconnect()
+            self._round_trips.reset()
+            return ServerDescription(self._address, error=error)
+        connection = cast(Connection, self._connection)
+        duration = time.monotonic() - started
+        self._events.heartbeat_succeeded(self._address, duration, hello, connection.id, connection.server_connection_id)
+        self._hello_ok = hello.hello_ok
+        if not hello.awaitable:
+            self._round_trips.add(connection.last_round_trip)
+        return ServerDescription(
+            self._address, hello, self._round_trips.average, min_round_trip_time=self._round_trips.minimum
+        )
+
+    async def _hello(self, awaited: bool) -> Hello[dict[str, Any]]:
+        connection = self._connection
+        timeout = self._options.pool_options.connect_timeout
         if connection is None or connection.closed:
             connection = self._connection = Connection(self._address, self._options)
             await connection.open()
-            hello = await shake_hands(connection, self._options)
-        else:
+            self._events.heartbeat_sent(self._address, awaited, connection.id, connection.server_connection_id)
+            return await shake_hands(connection, self._options)
+        self._events.heartbeat_sent(self._address, awaited, connection.id, connection.server_connection_id)
+        if not awaited:
             command = hello_command(self._options, self._hello_ok)
-            reply = await connection.command("admin", command, timeout=self._options.pool_options.connect_timeout)
-            hello = Hello(reply)
-        self._hello_ok = hello.hello_ok
-        return self._describe(hello, connection.last_round_trip)
-
-    def _describe(self, hello: Hello[dict[str, Any]], round_trip_time: float) -> ServerDescription:
-        previous = self._round_trip_time
-        if previous is not None:
-            round_trip_time = _RTT_WEIGHT * round_trip_time + (1 - _RTT_WEIGHT) * previous
-        self._round_trip_time = round_trip_time
-        return ServerDescription(self._address, hello, round_trip_time)
+            return Hello(await connection.command("admin", command, timeout))
+        patience = timeout + self._options.heartbeat_frequency if timeout else None
+        if connection.streaming:
+            return Hello(await connection.next_document(patience), awaitable=True)
+        command = hello_command(self._options, self._hello_ok)
+        command["topologyVersion"] = self._description.topology_version
+        command["maxAwaitTimeMS"] = int(self._options.heartbeat_frequency * 1000)
+        return Hello(await connection.command("admin", command, patience, exhaust=True), awaitable=True)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+class RoundTripMonitor:
+    """Measures round trips to a server that streams, on a connection of its own."""
+
+    def __init__(self, address: Address, options: ClientOptions, round_trips: RoundTripTimes) -> None:
+        self._address = address
+        self._options = options
+        self._round_trips = round_trips
+        self._connection: Connection | None = None
+        self._task = start_task(self._run(), f"motor round trip monitor {address}")
+
+    def close(self) -> None:
+        """Stop, and close the connection."""
+        self._task.cancel()
+        self._disconnect()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self._round_trips.add(await self._measure())
+            except Exception:
+                # The monitor notices what is wrong with the server, and says so.
+                self._disconnect()
+            await asyncio.sleep(self._options.heartbeat_frequency)
+
+    async def _measure(self) -> float:
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = self._connection = Connection(self._address, self._options)
+            await connection.open()
+            await shake_hands(connection, self._options)
+        else:
+            timeout = self._options.pool_options.connect_timeout
+            await connection.command("admin", hello_command(self._options, hello_ok=True), timeout)
+        return connection.last_round_trip
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def start_task(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """A task for the life of a topology."""
+    task = asyncio.get_running_loop().create_task(coroutine, name=name)
+    # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
+    cast(Any, task)._log_destroy_pending = False
+    return task

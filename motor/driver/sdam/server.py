@@ -8,6 +8,7 @@ from pymongo.client_options import ClientOptions
 from pymongo.server_description import ServerDescription
 
 from motor.driver.cmap.pool import Pool
+from motor.driver.events.pool import PoolMonitor
 from motor.driver.sdam.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -20,12 +21,31 @@ class Server:
     __slots__ = ("description", "monitor", "operation_count", "pool")
 
     def __init__(self, description: ServerDescription, topology: Topology, options: ClientOptions) -> None:
+        address = description.address
         self.description = description
-        self.pool = Pool(description.address, options)
-        self.monitor = Monitor(description.address, topology, options)
         self.operation_count = 0
+        pool_monitor = PoolMonitor(address, options.event_listeners, topology.settings.topology_id)
+        self.pool = Pool(
+            address,
+            options,
+            pool_monitor,
+            lambda error, generation: topology.handle_error(self, error, generation, handshake_completed=False),
+        )
+        # Behind a load balancer there is nothing to be monitored.
+        self.monitor = None if options.load_balanced else Monitor(address, topology, options, topology.events)
+
+    def request_check(self) -> None:
+        """Have the server checked soon."""
+        if self.monitor is not None:
+            self.monitor.request_check()
+
+    def cancel_check(self) -> None:
+        """Break off a check that is under way: the server is known to be gone."""
+        if self.monitor is not None:
+            self.monitor.cancel_check()
 
     def close(self) -> None:
         """Stop monitoring, close every connection."""
-        self.monitor.close()
+        if self.monitor is not None:
+            self.monitor.close()
         self.pool.close()

@@ -39,6 +39,10 @@ class TopologySettings:
         """How much slower than the fastest a suitable server may be, in milliseconds."""
         return self.options.local_threshold_ms
 
+    def empty_description(self) -> TopologyDescription:
+        """What is known when nothing is: before the seed list was looked at, and after the end."""
+        return TopologyDescription(TOPOLOGY_TYPE.Unknown, {}, self.options.replica_set_name, None, None, self)
+
     def initial_description(self) -> TopologyDescription:
         """What is known before any server has answered."""
         servers = {address: ServerDescription(address) for address in self.seeds}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import Any
+from collections.abc import Sequence
 
+from bson.objectid import ObjectId
 from pymongo.errors import (
     ConnectionFailure,
     InvalidOperation,
@@ -20,11 +21,14 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
     WriteError,
 )
+from pymongo.hello import Hello
 from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription, updated_topology_description
 
 from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address
-from motor.driver.cmap.connection import Connection
+from motor.driver.events.selection import SelectionLog
+from motor.driver.events.topology import TopologyMonitor
+from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
 from motor.driver.sdam.selection import Selector, selection_error, suitable_addresses
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
@@ -32,7 +36,8 @@ from motor.driver.sessions.cluster_clock import ClusterClock
 from motor.driver.sessions.server_session import ServerSessionPool
 
 _MAX_CACHED_SELECTORS = 64
-_NOT_WRITABLE_PRIMARY = 10107
+
+_LOAD_BALANCED_WIRE_VERSION = 13
 
 
 class Topology:
@@ -40,7 +45,8 @@ class Topology:
 
     def __init__(self, settings: TopologySettings) -> None:
         self.settings = settings
-        self.description = settings.initial_description()
+        self.events = TopologyMonitor(settings.options.event_listeners, settings.topology_id)
+        self.description = settings.empty_description()
         self.clock = ClusterClock()
         self.sessions = ServerSessionPool()
         self.single = False
@@ -49,18 +55,14 @@ class Topology:
         self._servers: dict[Address, Server] = {}
         self._suitable: dict[int, tuple[Selector, list[Server]]] = {}
         self._changed: asyncio.Future[None] = self._loop.create_future()
-        self._apply(self.description)
+        self.events.opened()
+        self._replace(settings.initial_description())
+        if settings.options.load_balanced:
+            self._assume_load_balancer()
 
     def select_now(self, selector: Selector) -> Server | None:
-        """A suitable server among those known, without waiting; ``None`` if there is none."""
-        cached = self._suitable.get(id(selector))
-        servers = cached[1] if cached is not None else self._find_suitable(selector)
-        if len(servers) == 1:
-            return servers[0]
-        if not servers:
-            return None
-        first, second = random.sample(servers, 2)
-        return first if first.operation_count <= second.operation_count else second
+        """A suitable server among those known, without waiting; ``None`` if it takes :meth:`select` to find one."""
+        return None if SelectionLog.watched() else self._choose(selector)
 
     async def select(self, selector: Selector, operation: str) -> Server:
         """A suitable server, waiting for one up to serverSelectionTimeoutMS.
@@ -69,18 +71,26 @@ class Topology:
         """
         timeout = self.settings.options.server_selection_timeout
         deadline = time.monotonic() + timeout
+        log = SelectionLog(selector, operation, self.settings.topology_id)
+        log.started(self.description)
+        waiting = False
         while True:
             if self.closed:
                 raise InvalidOperation("Cannot use MongoClient after close")
-            server = self.select_now(selector)
+            server = self._choose(selector)
             if server is not None:
+                log.succeeded(self.description, server.description.address)
                 return server
             remaining = deadline - time.monotonic()
             if remaining <= 0:
+                failure = selection_error(self.description, self.settings, selector)
+                log.failed(self.description, failure)
                 raise ServerSelectionTimeoutError(
-                    f"{selection_error(self.description, self.settings, selector)}, "
-                    f"Timeout: {timeout}s, Topology Description: {self.description!r}"
+                    f"{failure}, Timeout: {timeout}s, Topology Description: {self.description!r}"
                 )
+            if not waiting:
+                waiting = True
+                log.waiting(self.description, remaining)
             self.request_check_all()
             await asyncio.wait([self._changed], timeout=remaining)
 
@@ -91,68 +101,87 @@ class Topology:
     def request_check_all(self) -> None:
         """Have every server checked soon."""
         for server in self._servers.values():
-            server.monitor.request_check()
+            server.request_check()
 
-    def knows(self, address: Address) -> bool:
-        """Whether the server at `address` answered its last check."""
-        server = self._servers.get(address)
-        return server is not None and server.description.is_server_type_known
+    def update(self, description: ServerDescription, interrupt: bool = False) -> None:
+        """Take in what a monitor found out about one server.
 
-    def update(self, description: ServerDescription) -> None:
-        """Take in what a monitor found out about one server."""
-        if self.closed or not self.description.has_server(description.address):
+        If it found that the server is gone, its connections are closed: with `interrupt` those in use, too.
+        """
+        address = description.address
+        if self.closed or not self.description.has_server(address):
             return
         self.clock.advance(description.cluster_time)
-        self._apply(updated_topology_description(self.description, description))
-        server = self._servers.get(description.address)
-        if server is not None and (description.is_readable or description.is_writable):
-            server.pool.ready()
-        elif server is not None and description.error is not None:
-            server.pool.clear()
-
-    def server_failed(self, address: Address, error: Exception) -> None:
-        """The server at `address` is of unknown state, and its connections are of no use."""
+        self._process(description)
         server = self._servers.get(address)
-        if server is not None:
-            self.update(ServerDescription(address, error=error))
+        if server is not None and description.error is not None:
+            server.pool.clear(interrupt=interrupt)
 
-    def handle_error(self, server: Server, connection: Connection | None, error: Exception) -> None:
+    def handle_error(
+        self,
+        server: Server,
+        error: Exception,
+        generation: int,
+        handshake_completed: bool = True,
+        service_id: ObjectId | None = None,
+    ) -> None:
         """Draw the conclusions from an operation's error: is the server gone, is it primary no more?
 
-        `connection` is ``None`` when there never was one, or its handshake failed.
+        `generation` is that of the connection it happened on: an error from before the pool was cleared is old news.
         """
-        if connection is not None and connection.generation != server.pool.generation:
-            return
         address = server.description.address
-        if isinstance(error, (WriteError, WaitQueueTimeoutError)):
+        load_balanced = bool(self.settings.options.load_balanced)
+        if self._servers.get(address) is not server or server.pool.generations.is_stale(generation, service_id):
             return
-        if isinstance(error, NetworkTimeout) and connection is not None:
+        if is_stale_error(server.description, error) or isinstance(error, (WriteError, WaitQueueTimeoutError)):
+            return
+        if load_balanced and service_id is None and not handshake_completed:
+            return
+        if isinstance(error, NetworkTimeout) and handshake_completed:
             return
         if isinstance(error, (NotPrimaryError, OperationFailure)):
-            details: dict[str, Any] = error.details if isinstance(error.details, dict) else {}
-            default = _NOT_WRITABLE_PRIMARY if isinstance(error, NotPrimaryError) else None
-            code = details.get("code", default)
-            if code in NOT_PRIMARY_CODES:
-                self._apply(updated_topology_description(self.description, ServerDescription(address, error=error)))
-                if code in SHUTDOWN_CODES:
-                    server.pool.clear()
-                server.monitor.request_check()
-            elif connection is None:
-                self.server_failed(address, error)
-        elif isinstance(error, ConnectionFailure):
-            self.server_failed(address, error)
+            self._handle_server_error(server, error, handshake_completed, service_id)
+        elif isinstance(error, ConnectionFailure) and not error.has_error_label("SystemOverloadedError"):
+            if not load_balanced:
+                self._process(ServerDescription(address, error=error))
+            server.pool.clear(service_id)
+            server.cancel_check()
 
     def close(self) -> None:
         """Stop the monitors and close every connection. Nothing can be selected any more."""
         if self.closed:
             return
         self.closed = True
-        for server in self._servers.values():
+        for address, server in self._servers.items():
             server.close()
+            self.events.server_closed(address)
         self._servers.clear()
         self._suitable.clear()
-        self.description = self.description.reset()
+        previous, self.description = self.description, self.settings.empty_description()
+        self.events.changed(previous, self.description)
+        self.events.closed()
         self._announce()
+
+    def _choose(self, selector: Selector) -> Server | None:
+        cached = self._suitable.get(id(selector))
+        servers = cached[1] if cached is not None else self._find_suitable(selector)
+        return choose_by_load(servers) if servers else None
+
+    def _handle_server_error(
+        self, server: Server, error: Exception, handshake_completed: bool, service_id: ObjectId | None
+    ) -> None:
+        address = server.description.address
+        code = error_code(error)
+        if code in NOT_PRIMARY_CODES:
+            if not self.settings.options.load_balanced:
+                self._process(ServerDescription(address, error=error))
+            if code in SHUTDOWN_CODES:
+                server.pool.clear(service_id)
+            server.request_check()
+        elif not handshake_completed:
+            if not self.settings.options.load_balanced:
+                self._process(ServerDescription(address, error=error))
+            server.pool.clear(service_id)
 
     def _find_suitable(self, selector: Selector) -> list[Server]:
         addresses = suitable_addresses(self.description, self.settings, selector)
@@ -163,18 +192,47 @@ class Topology:
         self._suitable[id(selector)] = (selector, servers)
         return servers
 
-    def _apply(self, description: TopologyDescription) -> None:
-        self.description = description
+    def _process(self, description: ServerDescription) -> None:
+        """A server is in another state: so may be the topology."""
+        address = description.address
+        previous = self.description.server_descriptions()[address]
+        if is_stale_description(previous, description):
+            return
+        new = updated_topology_description(self.description, description)
+        self._make_ready(description, new)
+        if previous != description:
+            self.events.server_changed(previous, description)
+        self._replace(new, quiet=previous == description)
+
+    def _make_ready(self, description: ServerDescription, new: TopologyDescription) -> None:
+        """The pool has to be ready before anybody can select its server."""
+        single = new.topology_type == TOPOLOGY_TYPE.Single
+        server = self._servers.get(description.address)
+        if server is not None and (description.is_readable or (description.is_server_type_known and single)):
+            server.pool.ready()
+
+    def _assume_load_balancer(self) -> None:
+        """A load balancer is not monitored, and taken for available."""
+        (address,) = self.settings.seeds
+        hello = Hello({"ok": 1, "serviceId": self.settings.topology_id, "maxWireVersion": _LOAD_BALANCED_WIRE_VERSION})
+        self._process(ServerDescription(address, hello))
+
+    def _replace(self, description: TopologyDescription, quiet: bool = False) -> None:
+        previous, self.description = self.description, description
         self.single = description.topology_type == TOPOLOGY_TYPE.Single
         self.sessions.timeout_minutes = description.logical_session_timeout_minutes
         for address, server_description in description.server_descriptions().items():
             server = self._servers.get(address)
             if server is None:
+                self.events.server_opened(address)
                 self._servers[address] = Server(server_description, self, self.settings.options)
             else:
                 server.description = server_description
+        if not quiet:
+            self.events.changed(previous, description)
         for address in [address for address in self._servers if not description.has_server(address)]:
             self._servers.pop(address).close()
+            self.events.server_closed(address)
         self._suitable.clear()
         self._announce()
 
@@ -182,3 +240,11 @@ class Topology:
         """Wake everyone who waits for a change."""
         changed, self._changed = self._changed, self._loop.create_future()
         changed.set_result(None)
+
+
+def choose_by_load(servers: Sequence[Server]) -> Server:
+    """One of the servers within the latency window: of two at random, the one with fewer operations under way."""
+    if len(servers) == 1:
+        return servers[0]
+    first, second = random.sample(servers, 2)
+    return first if first.operation_count <= second.operation_count else second

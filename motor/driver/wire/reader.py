@@ -21,10 +21,20 @@ class MessageReader:
     allowed.
     """
 
-    __slots__ = ("_buffer", "_filled", "_large", "_large_filled", "_large_header", "_view", "max_message_size")
+    __slots__ = (
+        "_buffer",
+        "_filled",
+        "_large",
+        "_large_filled",
+        "_large_header",
+        "_view",
+        "bytes_received",
+        "max_message_size",
+    )
 
     def __init__(self) -> None:
         self.max_message_size = MAX_MESSAGE_SIZE
+        self.bytes_received = 0
         self._buffer = bytearray(_SMALL)
         self._view = memoryview(self._buffer)
         self._filled = 0
@@ -53,6 +63,7 @@ class MessageReader:
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take note of `nbytes` more bytes; deliver the messages that they complete."""
+        self.bytes_received += nbytes
         if self._large is not None:
             self._large_filled += nbytes
             if self._large_filled == len(self._large):

@@ -1,0 +1,152 @@
+"""Command monitoring and logging. Source: the MongoDB specification "Command Logging and Monitoring"."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from bson.objectid import ObjectId
+from pymongo.errors import NotPrimaryError, OperationFailure
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
+
+from motor._pymongo import Address
+from motor.driver.events.publishing import listeners_of, log, publish
+
+_logger = logging.getLogger("pymongo.command")
+
+
+class Connection(Protocol):
+    """What is told of the connection that a command goes over."""
+
+    id: int
+    address: Address
+    server_connection_id: int | None
+    service_id: ObjectId | None
+
+
+class CommandMonitor:
+    """Tells a client's listeners and the log of its commands."""
+
+    __slots__ = ("_client_id", "_listeners")
+
+    def __init__(self, listeners: Sequence[object], client_id: ObjectId) -> None:
+        self._listeners = listeners_of(CommandListener, listeners)
+        self._client_id = client_id
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody wants to know."""
+        return bool(self._listeners) or _logger.isEnabledFor(logging.DEBUG)
+
+    def start(
+        self, name: str, database: str, command: dict[str, Any], request_id: int, connection: Connection
+    ) -> MonitoredCommand:
+        """Tell that a command is about to be sent."""
+        return MonitoredCommand(self._listeners, self._client_id, name, database, command, request_id, connection)
+
+
+class MonitoredCommand:
+    """One command under way, between its started event and its last one."""
+
+    __slots__ = ("_client_id", "_connection", "_database", "_listeners", "_name", "_request_id", "_started")
+
+    def __init__(
+        self,
+        listeners: Sequence[CommandListener],
+        client_id: ObjectId,
+        name: str,
+        database: str,
+        command: dict[str, Any],
+        request_id: int,
+        connection: Connection,
+    ) -> None:
+        self._listeners = listeners
+        self._client_id = client_id
+        self._name = name
+        self._database = database
+        self._request_id = request_id
+        self._connection = connection
+        self._log("Command started", command=command)
+        if listeners:
+            event = CommandStartedEvent(
+                command,
+                database,
+                request_id,
+                connection.address,
+                request_id,
+                service_id=connection.service_id,
+                server_connection_id=connection.server_connection_id,
+            )
+            for listener in listeners:
+                publish(listener.started, event)
+        self._started = time.monotonic()
+
+    def succeeded(self, reply: Any) -> None:
+        """Tell that the server replied, and did what it was told."""
+        duration = datetime.timedelta(seconds=time.monotonic() - self._started)
+        self._log("Command succeeded", durationMS=duration, reply=reply)
+        if self._listeners:
+            event = CommandSucceededEvent(
+                duration,
+                reply,
+                self._name,
+                self._request_id,
+                self._connection.address,
+                self._request_id,
+                service_id=self._connection.service_id,
+                database_name=self._database,
+                server_connection_id=self._connection.server_connection_id,
+            )
+            for listener in self._listeners:
+                publish(listener.succeeded, event)
+
+    def failed(self, error: BaseException) -> None:
+        """Tell that the server refused, or that no reply came."""
+        duration = datetime.timedelta(seconds=time.monotonic() - self._started)
+        failure: Any = {"errmsg": str(error), "errtype": type(error).__name__}
+        refused = isinstance(error, (NotPrimaryError, OperationFailure))
+        if isinstance(error, (NotPrimaryError, OperationFailure)):
+            failure = error.details
+        self._log("Command failed", durationMS=duration, failure=failure, isServerSideError=refused)
+        if self._listeners:
+            event = CommandFailedEvent(
+                duration,
+                failure,
+                self._name,
+                self._request_id,
+                self._connection.address,
+                self._request_id,
+                service_id=self._connection.service_id,
+                database_name=self._database,
+                server_connection_id=self._connection.server_connection_id,
+            )
+            for listener in self._listeners:
+                publish(listener.failed, event)
+
+    def _log(self, message: str, **fields: Any) -> None:
+        if not _logger.isEnabledFor(logging.DEBUG):
+            return
+        connection = self._connection
+        log(
+            _logger,
+            message,
+            clientId=self._client_id,
+            commandName=self._name,
+            databaseName=self._database,
+            requestId=self._request_id,
+            operationId=self._request_id,
+            driverConnectionId=connection.id,
+            serverConnectionId=connection.server_connection_id,
+            serverHost=connection.address[0],
+            serverPort=connection.address[1],
+            serviceId=connection.service_id,
+            **fields,
+        )

@@ -1,0 +1,58 @@
+"""Logging of server selection. Source: the MongoDB specification "Server Selection", "Logging"."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from bson.objectid import ObjectId
+from pymongo.topology_description import TopologyDescription
+
+from motor._pymongo import Address
+from motor.driver.events.publishing import log
+
+_logger = logging.getLogger("pymongo.serverSelection")
+
+
+class SelectionLog:
+    """The lines of one selection, for one operation."""
+
+    __slots__ = ("_client_id", "_operation", "_selector")
+
+    def __init__(self, selector: Any, operation: str, client_id: ObjectId) -> None:
+        self._selector = selector
+        self._operation = operation
+        self._client_id = client_id
+
+    @staticmethod
+    def watched() -> bool:
+        """Whether anybody wants to know."""
+        return _logger.isEnabledFor(logging.DEBUG)
+
+    def started(self, description: TopologyDescription) -> None:
+        """A server is looked for."""
+        self._log("Server selection started", description)
+
+    def waiting(self, description: TopologyDescription, remaining: float) -> None:
+        """None is there; `remaining` seconds are left to find one."""
+        self._log("Waiting for suitable server to become available", description, remainingTimeMS=int(remaining * 1000))
+
+    def succeeded(self, description: TopologyDescription, address: Address) -> None:
+        """One is found."""
+        self._log("Server selection succeeded", description, serverHost=address[0], serverPort=address[1])
+
+    def failed(self, description: TopologyDescription, failure: str) -> None:
+        """None was found in time."""
+        self._log("Server selection failed", description, failure=failure)
+
+    def _log(self, message: str, description: TopologyDescription, **fields: Any) -> None:
+        if self.watched():
+            log(
+                _logger,
+                message,
+                clientId=self._client_id,
+                selector=self._selector,
+                operation=self._operation,
+                topologyDescription=description,
+                **fields,
+            )
