@@ -36,6 +36,12 @@ class AgnosticBase:
         """The client's event loop: an asyncio loop, or Tornado's IOLoop."""
         return self._client.get_io_loop()
 
+    def _check_session(self, session: Any) -> None:
+        """Raises ValueError for what is no session."""
+        if session is not None:
+            name = f"{self._client._family.framework.CLASS_PREFIX}MotorClientSession"
+            raise ValueError(f"'session' argument must be an {name} or None, not {type(session)}")
+
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """Motor's contract: what does I/O starts at once and returns a Future, and to await it is optional."""
         return start(coroutine, self._client._asyncio_loop)
@@ -44,8 +50,7 @@ class AgnosticBase:
         return start(self._execute(operation, session), self._client._asyncio_loop)
 
     async def _execute(self, operation: Operation[T], session: Any = None) -> T:
-        if session is not None:
-            check_session(session)
+        self._check_session(session)
         operation.prepare()
         return await self._client._deployment.executor().execute(operation)
 
@@ -98,11 +103,6 @@ class AgnosticBaseProperties(AgnosticBase):
     def read_concern(self) -> ReadConcern:
         """How settled the data that is read must be: a :class:`~pymongo.read_concern.ReadConcern`."""
         return self._read_concern
-
-
-def check_session(session: Any) -> None:
-    """Raises ValueError for what is no session."""
-    raise ValueError(f"'session' argument must be a client session or None, not {type(session)}")
 
 
 def missing_attribute(owner: Any, name: str, what: str, path: str) -> AttributeError:

@@ -14,10 +14,10 @@ from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, Ins
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, add_to_bulk, validate_list
-from motor.api.base import AgnosticBaseProperties, DocumentType, check_session, missing_attribute
+from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.cursor import AgnosticCursor
-from motor.api.query import build_query
+from motor.api.query import build_query, check_exhaust
 from motor.driver.bulk import Bulk
 from motor.driver.operations import insert
 from motor.driver.operations.aggregate import Aggregate
@@ -214,8 +214,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         return BulkWriteResult({}, False) if result is None else BulkWriteResult(result, True)
 
     async def _execute_bulk(self, bulk: Bulk, session: Any) -> dict[str, Any] | None:
-        if session is not None:
-            check_session(session)
+        self._check_session(session)
         bulk.prepare()
         return await bulk.execute(self._client._deployment.executor())
 
@@ -360,6 +359,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             filter = {"_id": filter}
         query = build_query(filter, *args, **kwargs) if args or kwargs else Query(filter or {})
         query.limit = -1
+        check_exhaust(query)
         operation: Operation[Any] = FindOne(self._target, query)
         document: DocumentType | None = await self._execute(operation, kwargs.get("session"))
         return document

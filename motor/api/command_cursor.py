@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from motor.api.base import DocumentType, check_session
+from motor.api.base import DocumentType
 from motor.api.base_cursor import AgnosticBaseCursor
 from motor.api.query import check_batch_size
 from motor.driver.cursors import ServerCursor
@@ -66,8 +66,7 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
 
     async def _refresh(self) -> int:
         if not self._cursor.opened:
-            if self._explicit_session is not None:
-                check_session(self._explicit_session)
+            self._check_session(self._explicit_session)
             self._configure()
         return await self._cursor.refresh()
 

@@ -19,9 +19,9 @@ from motor._pymongo import (
     index_list,
     validate_collation_or_none,
 )
-from motor.api.base import DocumentType, check_session
+from motor.api.base import DocumentType
 from motor.api.base_cursor import AgnosticBaseCursor
-from motor.api.query import build_query, check_batch_size, check_integer
+from motor.api.query import build_query, check_batch_size, check_exhaust, check_integer
 from motor.driver.cursors import ServerCursor
 from motor.driver.operations.find import Explain, Find, Query
 from motor.driver.operations.operation import Document, hint_document
@@ -88,10 +88,8 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
             allow_disk_use,
             let,
         )
-        if session is not None:
-            check_session(session)
-        if cursor_type == CursorType.EXHAUST and limit:
-            raise InvalidOperation("Can't use limit and exhaust together.")
+        self._check_session(session)
+        check_exhaust(query)
         self._empty = False
         self._max_await_time_ms: int | None = None
         self._set_query(query)

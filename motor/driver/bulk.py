@@ -28,6 +28,7 @@ from motor.driver.operations.operation import Document, Target
 from motor.driver.operations.statements import StatementEncoder
 from motor.driver.operations.update import SORT_WIRE_VERSION
 from motor.driver.operations.write_batch import WriteBatch
+from motor.driver.wire.header import next_request_id
 
 _UNORDERED_SEQUENCE = ("insert", "update", "delete")
 
@@ -64,6 +65,7 @@ class Bulk:
         self._runs: list[Run] = []
         self._count = 0
         self._uses: set[str] = set()
+        self._bulk_id = next_request_id()
 
     def add_insert(self, document: MutableMapping[str, Any] | RawBSONDocument) -> None:
         """Insert `document`, which gets an ``_id`` if it has none."""
@@ -208,7 +210,15 @@ class Bulk:
             concern = last if len(run.statements) - offset == 1 or write_concern is last else write_concern
             acknowledged = self._target.write_concern.acknowledged
             batch = WriteBatch(
-                self._target, run.kind, run.statements, encoder, self._ordered, concern, options, acknowledged
+                self._target,
+                run.kind,
+                run.statements,
+                encoder,
+                self._ordered,
+                concern,
+                options,
+                acknowledged,
+                self._bulk_id,
             )
             reply = await executor.execute(batch, server=server)
             if concern.acknowledged:

@@ -39,6 +39,12 @@ Result = TypeVar("Result")
 _MESSAGE_PREFIX = 21
 """Bytes of an OP_MSG before its command document."""
 
+_NAMING_TIMEOUTS = ("find", "getMore")
+"""The commands whose time limit error says which timeouts are configured."""
+
+_ARRAY_OVERHEAD = 5
+"""How much longer a command is with its one statement in an array than with it in a document sequence."""
+
 
 class Executor:
     """Runs operations on one topology, with one client's options."""
@@ -113,7 +119,9 @@ class Executor:
         monitored: MonitoredCommand | None = None
         if self._monitor.watched:
             shown = operation.described(command)
-            monitored = self._monitor.start(operation.name, operation.database, shown, request_id, connection)
+            monitored = self._monitor.start(
+                operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
+            )
         try:
             if not operation.acknowledged:
                 await self._send_unacknowledged(connection, message)
@@ -206,7 +214,7 @@ class Executor:
                 connection.max_wire_version,
                 operation.allowable_errors,
                 parse_write_concern_error=raises_write_concern_error,
-                pool_opts=self._options.pool_options,
+                pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
             )
 
 
@@ -221,12 +229,17 @@ def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -
 
 def _check_size(operation: Operation[Any], size: int, connection: Connection) -> None:
     """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
-    limit = connection.max_bson_size + COMMAND_OVERHEAD
+    name = operation.name
+    limit = connection.max_bson_size
+    if name in STATEMENTS_FIELD:
+        size -= _ARRAY_OVERHEAD
+    if operation.acknowledged and name != "find":
+        limit += COMMAND_OVERHEAD
     if size <= limit:
         return
-    if operation.name in ("insert", "find"):
+    if name in ("insert", "find"):
         raise DocumentTooLarge(
             f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
             f"up to {limit} bytes."
         )
-    raise DocumentTooLarge(f"{operation.name} command document too large")
+    raise DocumentTooLarge(f"{name} command document too large")

@@ -47,16 +47,33 @@ class CommandMonitor:
         return bool(self._listeners) or _logger.isEnabledFor(logging.DEBUG)
 
     def start(
-        self, name: str, database: str, command: dict[str, Any], request_id: int, connection: Connection
+        self,
+        name: str,
+        database: str,
+        command: dict[str, Any],
+        request_id: int,
+        operation_id: int,
+        connection: Connection,
     ) -> MonitoredCommand:
         """Tell that a command is about to be sent."""
-        return MonitoredCommand(self._listeners, self._client_id, name, database, command, request_id, connection)
+        return MonitoredCommand(
+            self._listeners, self._client_id, name, database, command, request_id, operation_id, connection
+        )
 
 
 class MonitoredCommand:
     """One command under way, between its started event and its last one."""
 
-    __slots__ = ("_client_id", "_connection", "_database", "_listeners", "_name", "_request_id", "_started")
+    __slots__ = (
+        "_client_id",
+        "_connection",
+        "_database",
+        "_listeners",
+        "_name",
+        "_operation_id",
+        "_request_id",
+        "_started",
+    )
 
     def __init__(
         self,
@@ -66,6 +83,7 @@ class MonitoredCommand:
         database: str,
         command: dict[str, Any],
         request_id: int,
+        operation_id: int,
         connection: Connection,
     ) -> None:
         self._listeners = listeners
@@ -73,6 +91,7 @@ class MonitoredCommand:
         self._name = name
         self._database = database
         self._request_id = request_id
+        self._operation_id = operation_id
         self._connection = connection
         self._log("Command started", command=command)
         if listeners:
@@ -81,7 +100,7 @@ class MonitoredCommand:
                 database,
                 request_id,
                 connection.address,
-                request_id,
+                operation_id,
                 service_id=connection.service_id,
                 server_connection_id=connection.server_connection_id,
             )
@@ -100,7 +119,7 @@ class MonitoredCommand:
                 self._name,
                 self._request_id,
                 self._connection.address,
-                self._request_id,
+                self._operation_id,
                 service_id=self._connection.service_id,
                 database_name=self._database,
                 server_connection_id=self._connection.server_connection_id,
@@ -123,7 +142,7 @@ class MonitoredCommand:
                 self._name,
                 self._request_id,
                 self._connection.address,
-                self._request_id,
+                self._operation_id,
                 service_id=self._connection.service_id,
                 database_name=self._database,
                 server_connection_id=self._connection.server_connection_id,
@@ -142,7 +161,7 @@ class MonitoredCommand:
             commandName=self._name,
             databaseName=self._database,
             requestId=self._request_id,
-            operationId=self._request_id,
+            operationId=self._operation_id,
             driverConnectionId=connection.id,
             serverConnectionId=connection.server_connection_id,
             serverHost=connection.address[0],

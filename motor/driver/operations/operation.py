@@ -111,6 +111,11 @@ class Operation(Generic[Result]):
         return self.target.reply_codec
 
     @property
+    def operation_id(self) -> int | None:
+        """What ties together the events of several commands that are one operation; ``None`` for a single one."""
+        return None
+
+    @property
     def has_session(self) -> bool:
         """Whether the command carries a session: an unacknowledged one may not."""
         return self.acknowledged

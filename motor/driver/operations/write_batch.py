@@ -37,6 +37,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     write_concern: WriteConcern
     options: dict[str, Any]
     part_of_acknowledged: bool
+    bulk_id: int
     _first: int = 0
 
     @property
@@ -48,6 +49,11 @@ class WriteBatch(Operation[dict[str, Any]]):
     def acknowledged(self) -> bool:
         """Whether the server replies."""
         return self.write_concern.acknowledged
+
+    @property
+    def operation_id(self) -> int:
+        """The bulk write's."""
+        return self.bulk_id
 
     @property
     def has_session(self) -> bool:

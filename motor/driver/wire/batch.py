@@ -56,7 +56,7 @@ class EncodedBatch:
         while position < limit:
             # The element's name is its index in decimal digits: no need to search for the NUL that ends it.
             position += 2 + len(str(index))
-            if array[position - 1] != 0 or position + 5 > len(array):
+            if position + 5 > len(array) or array[position - 1] != 0:
                 raise InvalidBSON("a cursor's batch is not an array of documents")
             (size,) = _INT32.unpack_from(array, position)
             documents.append(array[position : position + size])

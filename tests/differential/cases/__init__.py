@@ -1,0 +1,1 @@
+"""What is called. One module a subject, one `Case` a call, in a list named CASES."""

@@ -1,0 +1,85 @@
+"""Each case: the same commands, the same result, the same exception."""
+
+from __future__ import annotations
+
+import difflib
+from itertools import chain
+
+import pytest
+
+from .cases import (
+    aggregate,
+    bad_arguments,
+    bad_client,
+    bad_documents,
+    bad_names,
+    bulk,
+    client_bulk,
+    codecs,
+    collections,
+    command,
+    concerns,
+    count,
+    cursor,
+    databases,
+    delete,
+    events,
+    failures,
+    find,
+    find_and_modify,
+    indexes,
+    insert,
+    sessions,
+    update,
+)
+from .harness import Arena, Case
+from .later import waits_for
+
+MODULES = (
+    insert,
+    update,
+    delete,
+    find,
+    cursor,
+    codecs,
+    aggregate,
+    count,
+    find_and_modify,
+    bulk,
+    client_bulk,
+    command,
+    indexes,
+    collections,
+    databases,
+    concerns,
+    sessions,
+    events,
+    failures,
+    bad_names,
+    bad_arguments,
+    bad_documents,
+    bad_client,
+)
+
+CASES = [
+    pytest.param(case, id=f"{module.__name__.rpartition('.')[2]}: {case.name}")
+    for module, case in chain.from_iterable(((module, case) for case in module.CASES) for module in MODULES)
+]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # see Arena.close
+@pytest.mark.parametrize("case", CASES)
+def test_same(request: pytest.FixtureRequest, arena: Arena, case: Case) -> None:
+    reason = waits_for(request.node.callspec.id)
+    if reason is not None and not arena.is_self_test:
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    first, second = arena.compare(case)
+    if first != second:
+        left, right = (side.name for side in arena.sides)
+        diff = difflib.unified_diff(first.splitlines(), second.splitlines(), left, right, n=6, lineterm="")
+        pytest.fail("\n".join(diff), pytrace=False)
+
+
+def test_names_are_unique() -> None:
+    names = [str(param.id) for param in CASES]
+    assert sorted(set(names)) == sorted(names)
