@@ -50,11 +50,11 @@ from pymongo.helpers_shared import _index_list as index_list
 from pymongo.helpers_shared import format_timeout_details
 from pymongo.logger import LogMessage
 from pymongo.message import _COMMAND_OVERHEAD as COMMAND_OVERHEAD
-from pymongo.pool_options import PoolOptions, _is_faas
+from pymongo.pool_options import _is_faas
 from pymongo.read_preferences import _AggWritePref as AggregateWritePreference
 from pymongo.read_preferences import _ServerMode as ReadPreferenceMode
 from pymongo.server_api import _add_to_command as add_server_api
-from pymongo.server_selectors import writable_server_selector
+from pymongo.server_selectors import Selection, writable_server_selector
 from pymongo.topology_description import (
     _updated_topology_description_srv_polling as topology_description_after_srv_poll,
 )
@@ -95,6 +95,7 @@ __all__ = [
     "LogMessage",
     "Pipeline",
     "ReadPreferenceMode",
+    "Selection",
     "add_error_label",
     "add_server_api",
     "add_to_bulk",
@@ -115,7 +116,6 @@ __all__ = [
     "index_list",
     "index_name",
     "is_public_suffix",
-    "is_special_use_label",
     "non_default_pool_options",
     "normalize_options",
     "partition_node",
@@ -179,23 +179,16 @@ def add_error_label(error: PyMongoError, label: str) -> None:
     error._add_error_label(label)
 
 
-def append_metadata(pool_options: PoolOptions, driver_info: DriverInfo) -> None:
+def append_metadata(options: ClientOptions, driver_info: DriverInfo) -> None:
     """Add a library to the client metadata that handshakes send."""
-    pool_options._update_metadata(driver_info)
+    options.pool_options._update_metadata(driver_info)
 
 
 def is_public_suffix(domain: str) -> bool:
     """Whether domains below `domain` belong to different owners. It reads a file.
 
-    PyMongo has it since 4.20, as it has the option srvAllowedHostsSuffix, for which it is here.
+    PyMongo has it since it has the option srvAllowedHostsSuffix, for which it is here: not yet in 4.15.
     """
     from pymongo._psl import is_public_suffix
 
     return is_public_suffix(domain)
-
-
-def is_special_use_label(name: str) -> bool:
-    """Whether `name` is a top-level domain for private use, such as ``test`` or ``internal``. Since PyMongo 4.20."""
-    from pymongo._psl import SPECIAL_USE_LABELS
-
-    return name in SPECIAL_USE_LABELS

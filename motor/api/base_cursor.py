@@ -59,6 +59,8 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
     def __aiter__(self) -> Self:
         return self
 
+    __iter__ = None
+
     async def next(self) -> DocumentType:
         """The next document. Raises StopAsyncIteration when there are no more."""
         cursor = self._cursor
@@ -150,15 +152,18 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         self._start(self._each(callback))
 
     async def _each(self, callback: Callable[[DocumentType | None, Exception | None], Any]) -> None:
-        try:
-            while await self._fetch_next():
-                while self._cursor.documents:
-                    if callback(self._cursor.documents.popleft(), None) is False:
-                        return
-        except Exception as error:
-            callback(None, error)
-        else:
-            callback(None, None)
+        while True:
+            try:
+                more = await self._fetch_next()
+            except Exception as error:
+                callback(None, error)
+                return
+            if not more:
+                callback(None, None)
+                return
+            while self._cursor.documents:
+                if callback(self._cursor.documents.popleft(), None) is False:
+                    return
 
     def close(self) -> asyncio.Future[None]:
         """Close the cursor, on the server too. It starts at once; awaiting it is optional."""

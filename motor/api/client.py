@@ -87,9 +87,13 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
 
     @property
     def io_loop(self) -> Any:
-        """The client's event loop: the one it was given, else the current one when it is first asked."""
-        if self._io_loop is None:
-            self._io_loop = self._family.framework.get_event_loop()
+        """The client's event loop: the one it was given, else the current one when it is first asked.
+
+        When that has been closed the next one takes its place.
+        """
+        framework = self._family.framework
+        if self._io_loop is None or framework.asyncio_loop(self._io_loop).is_closed():
+            self._io_loop = framework.get_event_loop()
         return self._io_loop
 
     def get_io_loop(self) -> Any:
@@ -202,21 +206,22 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         """
         if not isinstance(driver_info, DriverInfo):
             raise TypeError(f"driver_info must be an instance of DriverInfo, not {type(driver_info)}")
-        append_metadata(self.options.pool_options, driver_info)
+        append_metadata(self.options, driver_info)
 
     def close(self) -> Awaitable[None]:
         """Close every connection; what comes later raises :class:`~pymongo.errors.InvalidOperation`.
 
-        It is done when this returns, with or without a running loop; awaiting the result is optional.
+        It is done when this returns, with or without a running loop. Awaiting the result is optional: it gives the loop
+        the turn in which it lets go of the sockets, for an application that ends the loop right after.
         """
         self._deployment.close()
-        return _Done()
+        return _Turn()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._deployment.close()
+        await self.close()
 
     def _plain_admin(self) -> AgnosticDatabase[DocumentType]:
         return self.get_database("admin", DEFAULT_CODEC_OPTIONS, ReadPreference.PRIMARY, WriteConcern())
@@ -250,11 +255,10 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     next = __next__
 
 
-class _Done:
-    """Can be awaited, and is done: unlike a Future it needs no loop."""
+class _Turn:
+    """Awaited, it gives the loop one turn; unlike a Future it needs no loop if nobody awaits it."""
 
     def __await__(self) -> Generator[None, None, None]:
-        return
         yield
 
 

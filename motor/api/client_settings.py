@@ -16,6 +16,7 @@ from motor._pymongo import (
     SRV_SERVICE_NAME,
     CaseInsensitiveDictionary,
     ClientOptions,
+    append_metadata,
     check_options,
     handle_option_deprecations,
     handle_security_options,
@@ -57,7 +58,10 @@ def parse_settings(
         port = 27017
     if not isinstance(port, int):
         raise TypeError(f"port must be an instance of int, not {type(port)}")
-    keywords["driver"] = _driver_info(keywords.get("driver"), framework)
+    library = keywords.get("driver")
+    # Motor's entry in the handshake; that of a library built on it goes behind it.
+    validate_option("driver", library)
+    keywords["driver"] = DriverInfo("Motor", version, framework)
     given = CaseInsensitiveDictionary(keywords)
     uri = _parse_hosts(hosts, port, given)
     options = uri["options"]
@@ -71,6 +75,8 @@ def parse_settings(
     client_options = ClientOptions(username, password, uri["database"], options, False)
     if client_options.heartbeat_frequency < MIN_HEARTBEAT_INTERVAL:
         raise ConfigurationError(f"heartbeatFrequencyMS cannot be less than {MIN_HEARTBEAT_INTERVAL * 1000}")
+    if library is not None:
+        append_metadata(client_options, library)
     topology = TopologySettings(
         frozenset(uri["nodelist"]),
         client_options,
@@ -116,15 +122,3 @@ def _set_defaults(given: CaseInsensitiveDictionary, options: CaseInsensitiveDict
         given["connect"] = options.get("connect", False)
     if given.get("type_registry") is None:
         given.pop("type_registry", None)
-
-
-def _driver_info(given: Any, framework: str) -> Any:
-    """Motor's entry in the handshake, with that of the library built on it behind."""
-    if given is not None and not isinstance(given, DriverInfo):
-        # Left for the validators to refuse.
-        return given
-    name, number, platform = "Motor", version, framework
-    if given is not None:
-        name, number = f"{name}|{given.name}", f"{number}|{given.version or ''}"
-        platform = f"{platform}|{given.platform}" if given.platform else platform
-    return DriverInfo(name, number, platform)

@@ -114,7 +114,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
 
     def __getattr__(self, name: str) -> Self:
         if name.startswith("_"):
-            path = f"{self._name}.{name}"
+            path = f"{self.__dict__.get('_name')}.{name}"
             raise missing_attribute(self, name, f"{path} collection", f"database[{path!r}]")
         return self[name]
 

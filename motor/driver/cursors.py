@@ -8,15 +8,14 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure
 
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver.cmap.errors import format_address
 from motor.driver.deployment import Deployment
-from motor.driver.executor import Executor
+from motor.driver.executor import Executor, kill_cursor
 from motor.driver.operations.get_more import GetMore
-from motor.driver.operations.kill_cursors import KillCursors
-from motor.driver.operations.operation import Operation, Target
+from motor.driver.operations.operation import Operation
 from motor.driver.sdam.server import Server
 from motor.driver.sessions.server_session import ServerSession
 from motor.driver.wire.batch import EncodedBatch
@@ -44,6 +43,7 @@ class ServerCursor:
         self._limit = 0
         self._target = replace(opening.target, codec_options=opening.reply_codec)
         self._undecoded: EncodedBatch | None = None
+        self._fetching = asyncio.Lock()
         self._executor: Executor | None = None
         self._session: ServerSession | None = None
 
@@ -65,67 +65,90 @@ class ServerCursor:
         return self._executor is not None
 
     async def refresh(self) -> int:
-        """See to it that there are documents to read, unless there are no more: their number is the result."""
-        if self.documents:
-            return len(self.documents)
-        if self._undecoded:
-            await asyncio.sleep(0)
-            self._decode_piece()
-        elif not self.closed:
-            await self._fetch()
-        return len(self.documents)
+        """See to it that there are documents to read, unless there are no more: their number is the result.
 
-    async def close(self, kill: bool = True) -> None:
-        """Fetch no more, and tell the server so if it is to `kill` its cursor. What has come may still be read."""
-        killing = self._detach(kill)
+        Of several tasks that read one cursor only one fetches, and the others wait for it.
+        """
+        async with self._fetching:
+            if not self.documents:
+                if self._undecoded:
+                    await asyncio.sleep(0)
+                    self._decode_piece()
+                elif not self.closed:
+                    await self._fetch()
+            return len(self.documents)
+
+    async def close(self) -> None:
+        """Fetch no more, and tell the server so. What has come may still be read."""
+        killing = self._close()
         if killing is not None:
             await killing
 
     def abandon(self) -> None:
         """Close without waiting: the server is told in the background."""
-        killing = self._detach(kill=True)
-        if killing is not None and self._executor is not None:
-            self._executor.run_soon(killing)
-
-    def _detach(self, kill: bool) -> Coroutine[Any, Any, None] | None:
-        """Let go of the session, and of the server's cursor: the result is what tells the server, if it has to know."""
-        if self.closed:
-            return None
-        self.closed = True
-        executor, session, self._session = self._executor, self._session, None
-        if executor is None:
-            return None
-        if self.id and kill:
-            return _kill(executor, self._server(executor), self._target, self.id, session)
-        if session is not None:
-            executor.topology.sessions.release(session)
-        return None
+        self._run_soon(self._close())
 
     def __del__(self) -> None:
         if not getattr(self, "closed", True):
             self.abandon()
 
+    def _close(self) -> Coroutine[Any, Any, None] | None:
+        if self.closed:
+            return None
+        self.closed = True
+        if not self._fetching.locked():
+            return self._let_go(kill=True)
+        # A command is under way: it keeps the session, and does the rest when it has ended.
+        return self._kill(None) if self.id else None
+
+    def _let_go(self, kill: bool) -> Coroutine[Any, Any, None] | None:
+        """Give back the session. The result is what tells the server, if it has to know that its cursor is not
+        wanted.
+        """
+        session, self._session = self._session, None
+        if kill and self.id:
+            return self._kill(session)
+        if session is not None and self._executor is not None:
+            self._executor.topology.sessions.release(session)
+        return None
+
+    def _kill(self, session: ServerSession | None) -> Coroutine[Any, Any, None] | None:
+        executor = self._executor
+        if executor is None or self.id is None:
+            return None
+        return kill_cursor(executor, self._server(executor), self._target, self.id, session)
+
+    def _run_soon(self, killing: Coroutine[Any, Any, None] | None) -> None:
+        if killing is not None and self._executor is not None:
+            self._executor.run_soon(killing)
+
     async def _fetch(self) -> None:
+        opening = self.id is None
         try:
-            cursor = await (self._open() if self.id is None else self._get_more())
+            cursor = await (self._open() if opening else self._get_more())
         except OperationFailure as error:
             gone = error.code in CURSOR_CLOSED_ERRORS
-            await self.close(kill=not gone)
+            await self._fail(kill=not gone)
             if not (gone and self.tailable):
                 raise
         except ConnectionFailure:
-            await self.close(kill=False)
+            await self._fail(kill=False)
             raise
         except asyncio.CancelledError:
-            self.abandon()
+            self.closed = True
+            self._run_soon(self._let_go(kill=True))
             raise
         except Exception:
-            await self.close()
+            await self._fail(kill=True)
             raise
         else:
-            self._take(cursor)
-            if self.id == 0 or (self._limit and self._undecoded is None and self.retrieved >= abs(self._limit)):
-                await self.close()
+            await self._take(cursor, opening)
+
+    async def _fail(self, kill: bool) -> None:
+        self.closed = True
+        killing = self._let_go(kill)
+        if killing is not None:
+            await killing
 
     async def _open(self) -> dict[str, Any]:
         executor = self._executor = self._deployment.executor()
@@ -145,9 +168,9 @@ class ServerCursor:
     async def _get_more(self) -> dict[str, Any]:
         executor = self._deployment.executor()
         assert self.id is not None
-        server = self._server(executor)
+        assert self.address is not None
+        server = await executor.topology.select_address(self.address, "getMore")
         if server is None:
-            assert self.address is not None
             raise AutoReconnect(f"server {format_address(self.address)} no longer available")
         operation = GetMore(self._target, self.id, self._next_batch_size(), self.max_await_time_ms, self.comment)
         return await executor.execute(operation, self._session, server)
@@ -158,7 +181,7 @@ class ServerCursor:
         missing = abs(self._limit) - self.retrieved
         return min(missing, self.batch_size) if self.batch_size else missing
 
-    def _take(self, cursor: dict[str, Any]) -> None:
+    async def _take(self, cursor: dict[str, Any], opening: bool) -> None:
         self.id = cursor["id"]
         batch = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
         if isinstance(batch, EncodedBatch):
@@ -167,6 +190,13 @@ class ServerCursor:
         else:
             self.documents.extend(batch)
             self.retrieved += len(batch)
+        reached_limit = self._limit and self._undecoded is None and self.retrieved >= abs(self._limit)
+        if self.id == 0 or reached_limit or self.closed:
+            # Closed meanwhile by another task, which could kill the cursor only if it knew its id.
+            killing = self._let_go(kill=opening or not self.closed)
+            self.closed = True
+            if killing is not None:
+                await killing
 
     def _decode_piece(self) -> None:
         assert self._undecoded is not None
@@ -178,17 +208,3 @@ class ServerCursor:
 
     def _server(self, executor: Executor) -> Server | None:
         return executor.topology.server_at(self.address) if self.address is not None else None
-
-
-async def _kill(
-    executor: Executor, server: Server | None, target: Target, cursor_id: int, session: ServerSession | None
-) -> None:
-    """Kill a cursor, and give its session back. That the server may be gone is no error: so is the cursor then."""
-    try:
-        if server is not None:
-            await executor.execute(KillCursors(target, [cursor_id]), session, server)
-    except PyMongoError:
-        pass
-    finally:
-        if session is not None:
-            executor.topology.sessions.release(session)

@@ -6,6 +6,7 @@ Select a server, check out a connection, build and send the command, read and ch
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -24,7 +25,8 @@ from motor._pymongo import (
 )
 from motor.driver.cmap.connection import Connection
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
-from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
+from motor.driver.operations.kill_cursors import KillCursors
+from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation, Target
 from motor.driver.operations.write_batch import WriteBatch
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
@@ -93,7 +95,7 @@ class Executor:
         try:
             connection = pool.take() or await pool.check_out()
             session = shared_session or self.topology.sessions.acquire()
-            return await self._round_trip(operation, connection, session)
+            return await self._round_trip(operation, server, connection, session)
         except PyMongoError as error:
             if session is not None and isinstance(error, ConnectionFailure):
                 session.dirty = True
@@ -111,7 +113,31 @@ class Executor:
             if session is not None and shared_session is None:
                 self.topology.sessions.release(session)
 
-    async def _round_trip(self, operation: Operation[Result], connection: Connection, session: ServerSession) -> Result:
+    def _abandon(
+        self,
+        operation: Operation[Any],
+        server: Server,
+        connection: Connection,
+        future: asyncio.Future[op_msg.Message],
+    ) -> None:
+        """Nobody waits any more for a reply, which may open a cursor: nobody will read that, or close it."""
+        if operation.reply_fields is not CURSOR_FIELDS:
+            return
+        kill = functools.partial(self._kill_orphan, operation.target, server)
+        if future.cancelled():
+            connection.abandon(kill)
+        elif future.done() and future.exception() is None:
+            kill(future.result())
+
+    def _kill_orphan(self, target: Target, server: Server, reply: op_msg.Message) -> None:
+        split = split_batch(memoryview(reply.document))
+        cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
+        if cursor_id:
+            self.run_soon(kill_cursor(self, server, target, cursor_id, None))
+
+    async def _round_trip(
+        self, operation: Operation[Result], server: Server, connection: Connection, session: ServerSession
+    ) -> Result:
         command = operation.command(connection)
         self._complete(command, operation, connection, session)
         request_id = next_request_id()
@@ -128,7 +154,11 @@ class Executor:
                 reply: Any = {"ok": 1}
             else:
                 future = connection.send(message, request_id)
-                received = await (future if self._socket_timeout is None else self._within(future, connection))
+                try:
+                    received = await (future if self._socket_timeout is None else self._within(future, connection))
+                except asyncio.CancelledError:
+                    self._abandon(operation, server, connection, future)
+                    raise
                 reply = self._decode(operation, received.document)
                 self._check(operation, reply, connection)
         except BaseException as error:
@@ -243,3 +273,17 @@ def _check_size(operation: Operation[Any], size: int, connection: Connection) ->
             f"up to {limit} bytes."
         )
     raise DocumentTooLarge(f"{name} command document too large")
+
+
+async def kill_cursor(
+    executor: Executor, server: Server | None, target: Target, cursor_id: int, session: ServerSession | None
+) -> None:
+    """Kill a cursor, and give its session back. That the server may be gone is no error: so is the cursor then."""
+    try:
+        if server is not None:
+            await executor.execute(KillCursors(target, [cursor_id]), session, server)
+    except PyMongoError:
+        pass
+    finally:
+        if session is not None:
+            executor.topology.sessions.release(session)

@@ -36,7 +36,7 @@ COLLECTION = "c"
 
 # Seconds that a command sent in the background may take to appear, and a killed cursor to go.
 BACKGROUND = 5.0
-KILLING = 1.0
+KILLING = 0.5
 
 HANGING = 30.0  # a call that takes this many seconds will not end
 

@@ -67,6 +67,8 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._expected = 0
         self._streaming = False
         self._streamed: deque[op_msg.Message] = deque()
+        self._on_abandoned: Callable[[op_msg.Message], None] | None = None
+        self._unclaimed: op_msg.Message | None = None
         self._failure: Exception | None = None
         self._writable: asyncio.Future[None] | None = None
 
@@ -134,6 +136,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
             raise self._failure
         reply = self._reply = self.loop.create_future()
         self._expected = request_id
+        self._unclaimed = None
         cast(asyncio.Transport, self._transport).write(message)
         return reply
 
@@ -147,6 +150,13 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         else:
             self._reply = reply
         return reply
+
+    def abandon(self, take: Callable[[op_msg.Message], None]) -> None:
+        """Nobody waits any more for the reply: `take` gets it when it comes, or now if it has come in the meantime."""
+        if self._unclaimed is not None:
+            take(self._unclaimed)
+        elif self.busy:
+            self._on_abandoned = take
 
     async def send_unacknowledged(self, message: bytes) -> None:
         """Send a message that has no reply; wait while the transport's buffer is full."""
@@ -269,7 +279,17 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
             self._streamed.append(message)
         elif not reply.done():
             reply.set_result(message)
-        elif self.on_idle is not None and not self._streaming:
+        elif not self._streaming:
+            self._drained(message)
+
+    def _drained(self, message: op_msg.Message) -> None:
+        """A reply has come that nobody waits for any more."""
+        take, self._on_abandoned = self._on_abandoned, None
+        if take is not None:
+            take(message)
+        else:
+            self._unclaimed = message
+        if self.on_idle is not None:
             self.on_idle(self)
 
     def protocol_error(self, error: ProtocolError) -> None:

@@ -10,11 +10,25 @@ from typing import Any
 
 from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
 
-from motor._pymongo import Address, writable_server_selector
+from motor._pymongo import Address, Selection, writable_server_selector
 from motor.driver.sdam.settings import TopologySettings
 
 Selector = Callable[[Any], Any]
 """A read preference, or ``writable_server_selector``."""
+
+
+class AddressSelector:
+    """Selects one server, whatever it is."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __call__(self, selection: Selection) -> Selection:
+        servers = [server for server in selection.server_descriptions if server.address == self._address]
+        return selection.with_server_descriptions(servers)
+
+    def __str__(self) -> str:
+        return f"address {self._address}"
 
 
 def suitable_addresses(

@@ -21,12 +21,11 @@ from motor._pymongo import (
     SRV_SERVICE_NAME,
     Address,
     CaseInsensitiveDictionary,
-    LogMessage,
     check_options,
     is_public_suffix,
-    is_special_use_label,
     split_options,
 )
+from motor.driver.events.publishing import log
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 MIN_RESCAN_INTERVAL = 60.0
 """Seconds that pass between two lookups that succeed, however short the records live."""
 
+# Top-level domains for private use, of which srvAllowedHostsSuffix may name a whole one.
+_PRIVATE_DOMAINS = {"corp", "example", "home", "internal", "invalid", "local", "localhost", "mail", "test"}
 _ALLOWED_IN_TXT = {"authsource", "replicaset", "loadbalanced"}
 _logger = logging.getLogger("pymongo.topology")
 
@@ -275,7 +276,7 @@ def _checked_suffix(given: str) -> str:
     with contextlib.suppress(UnicodeError):
         suffix = suffix.encode("idna").decode("ascii")
     suffix = suffix.lower()
-    if not is_special_use_label(suffix):
+    if suffix not in _PRIVATE_DOMAINS:
         if "." not in suffix:
             raise ConfigurationError(
                 f"srvAllowedHostsSuffix must contain at least two '.' separated labels, got: {given}"
@@ -304,4 +305,4 @@ def _is_ip_address(host: str) -> bool:
 
 def _log(message: str, **fields: Any) -> None:
     if _logger.isEnabledFor(logging.DEBUG):
-        _logger.debug(LogMessage(message=message, **fields))
+        log(_logger, message, **fields)

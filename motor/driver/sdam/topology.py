@@ -29,7 +29,7 @@ from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
-from motor.driver.sdam.selection import Selector, selection_error, suitable_addresses
+from motor.driver.sdam.selection import AddressSelector, Selector, selection_error, suitable_addresses
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sessions.cluster_clock import ClusterClock
@@ -96,6 +96,14 @@ class Topology:
 
     def server_at(self, address: Address) -> Server | None:
         """The server at `address`, if it still belongs to the deployment."""
+        return self._servers.get(address)
+
+    async def select_address(self, address: Address, operation: str) -> Server | None:
+        """The server at `address`, once it is known; ``None`` if it does not belong to the deployment any more."""
+        server = self._servers.get(address)
+        if server is None or server.description.is_server_type_known:
+            return server
+        await self.select(AddressSelector(address), operation)
         return self._servers.get(address)
 
     def request_check_all(self) -> None:

@@ -142,6 +142,7 @@ CASES = [
     Case("let empty", aggregate([], let={}), THREE),
     Case("comment", aggregate(SORTED, comment="why"), THREE),
     Case("comment a document", aggregate(SORTED, comment={"a": 1}), THREE),
+    Case("comment a document, on every batch", aggregate(SORTED, comment={"a": 1}, batchSize=4), TEN),
     Case("comment on every batch", aggregate(SORTED, comment="why", batchSize=4), TEN),
     Case("session None", aggregate(SORTED, None), THREE),
     Case("out", writing(OUT), TEN),

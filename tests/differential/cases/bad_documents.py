@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import bson
 from bson import Binary, CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
@@ -132,16 +133,19 @@ async def after_too_large(t: Target) -> Any:
     return first, await t.coll.find_one()
 
 
-async def just_small_enough(t: Target) -> Any:
-    """A document of exactly the server's size is taken, one byte more is not."""
-    overhead = 25
-    text = "x" * (16 * MEGABYTE - overhead)
-    return (
-        await outcome(lambda: t.coll.insert_one({"_id": 1, "v": text})),
-        await outcome(lambda: t.coll.insert_one({"_id": 2, "v": text + "x"})),
-        await outcome(lambda: t.coll.insert_many([{"_id": 3, "v": text}])),
-        await outcome(lambda: t.coll.insert_many([{"_id": 4, "v": text + "x"}])),
-    )
+async def just_small_enough(t: Target, insert: Callable[[Any, dict[str, Any]], Any]) -> Any:
+    """Documents around the size that the server says it takes, and around what is sent beside them."""
+    db = await t.limited_db(maxBsonObjectSize=1000)
+    around = len(bson.encode({"_id": 0, "v": ""}))
+    sizes = (999, 1000, 1001, *range(17_000, 17_500, 5))
+    errors = [await outcome(insert, db.c, {"_id": size, "v": "x" * (size - around)}) for size in sizes]
+    return [error if isinstance(error, Exception) else size for size, error in zip(sizes, errors, strict=True)]
+
+
+async def find_just_small_enough(t: Target) -> Any:
+    shown = await just_small_enough(t, lambda c, d: c.find(d))
+    t.recorder.commands.clear()  # see find_too_large
+    return shown
 
 
 CASES = [
@@ -229,5 +233,8 @@ CASES = [
         ),
     ),
     Case("after a document that is too large", after_too_large, ONE),
-    Case("just small enough", just_small_enough),
+    Case("just small enough", lambda t: just_small_enough(t, lambda c, d: c.insert_one(d))),
+    Case("just small enough, many", lambda t: just_small_enough(t, lambda c, d: c.insert_many([d]))),
+    Case("just small enough, replace", lambda t: just_small_enough(t, lambda c, d: c.replace_one({}, d, True))),
+    Case("just small enough, find", find_just_small_enough),
 ]

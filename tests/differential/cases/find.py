@@ -115,6 +115,7 @@ CASES = [
     Case("comment a document", find(comment={"a": 1}), THREE),
     Case("comment empty", find(comment=""), THREE),
     Case("comment, on every batch", find(comment="why", batch_size=4), TEN),
+    Case("comment a document, on every batch", find(comment={"a": 1}, batch_size=4), TEN),
     Case("allow_disk_use", find(allow_disk_use=True, sort={"x": 1}), THREE),
     Case("allow_disk_use False", find(allow_disk_use=False), THREE),
     Case("let", find(USES_LET, let={"wanted": 2}), THREE),
