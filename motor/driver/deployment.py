@@ -17,6 +17,18 @@ from motor.driver.executor import Executor
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.topology import Topology
 
+_process = object()
+"""Another one after a fork: to compare it is cheaper than to ask for the process id."""
+
+
+def _forked() -> None:
+    global _process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 
 class Deployment:
     """Holds the executor of the current loop, and makes it when it is first asked for."""
@@ -26,7 +38,7 @@ class Deployment:
         self._client_name = client_name
         self._executor: Executor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
+        self._process: object = None
         self._closed = False
 
     @property
@@ -43,15 +55,16 @@ class Deployment:
         alive.
         """
         loop = asyncio.get_running_loop()
-        if loop is self._loop and self._executor is not None and not self._executor.topology.closed:
-            return self._executor
+        executor = self._executor
+        if loop is self._loop and executor is not None and self._process is _process and not executor.topology.closed:
+            return executor
         return self._start(loop)
 
     def close(self) -> None:
         """Close every connection and stop monitoring; the client cannot be used any more."""
         self._closed = True
         executor, self._executor = self._executor, None
-        if executor is not None and self._loop is not None and not self._loop.is_closed() and self._pid == os.getpid():
+        if executor is not None and self._loop is not None and not self._loop.is_closed() and self._process is _process:
             if _running_loop() is self._loop:
                 executor.topology.close()
             else:
@@ -65,9 +78,11 @@ class Deployment:
                 f"This {self._client_name} is in use in another event loop that has not been closed. "
                 "Use a client of its own in each of several loops that run at the same time."
             )
+        if self._executor is not None and self._process is not _process:
+            self._executor.topology.disown()
         self._executor = Executor(Topology(self.settings), self.settings.options)
         self._loop = loop
-        self._pid = os.getpid()
+        self._process = _process
         return self._executor
 
     def _in_use_elsewhere(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -77,7 +92,7 @@ class Deployment:
             and self._loop is not loop
             and not self._loop.is_closed()
             and not self._executor.topology.closed
-            and self._pid == os.getpid()
+            and self._process is _process
         )
 
 

@@ -165,6 +165,8 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         cast(asyncio.Transport, self._transport).write(message)
         while self._writable is not None and self._failure is None:
             await asyncio.shield(self._writable)
+        if self._failure is not None:
+            raise self._failure
 
     async def command(
         self, database: str, command: dict[str, Any], timeout: float | None = None, exhaust: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 
@@ -23,13 +24,20 @@ def connection_failure(
     """The exception for a connection to `address` that failed: what happened, where, and which timeouts were in
     force.
     """
-    text = f"{prefix}{format_address(address)}: {reason}"
+    text = f"{prefix}{format_address(address)}: {_described(reason)}"
     text += format_timeout_details(timeout_details(options.pool_options))
     timed_out = isinstance(reason, TimeoutError) or (isinstance(reason, ssl.SSLError) and "timed out" in str(reason))
     error = NetworkTimeout(text) if timed_out else AutoReconnect(text)
     if isinstance(reason, BaseException):
         error.__cause__ = reason
     return error
+
+
+def _described(reason: BaseException | str) -> str:
+    """asyncio says of a refused connection that the call failed; the error's number says why."""
+    if isinstance(reason, OSError) and reason.errno and not isinstance(reason, (ssl.SSLError, socket.gaierror)):
+        return f"[Errno {reason.errno}] {os.strerror(reason.errno)}"
+    return str(reason)
 
 
 def mark_overloaded(error: AutoReconnect) -> None:

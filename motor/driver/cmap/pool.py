@@ -73,6 +73,11 @@ class Pool:
         """How many connections there are, those being opened included."""
         return len(self._open) + len(self._opening)
 
+    @property
+    def in_use(self) -> int:
+        """How many connections are checked out."""
+        return sum(connection.checked_out for connection in self._open)
+
     def ready(self) -> None:
         """The server is known to be there: connections may be opened."""
         if self._paused and not self._closed:
@@ -111,7 +116,8 @@ class Pool:
         if self._monitor.watched:
             self._monitor.checked_in(connection.id)
         if connection.closed:
-            self._monitor.connection_closed(connection.id, ConnectionClosedReason.ERROR)
+            reason = ConnectionClosedReason.POOL_CLOSED if self._closed else ConnectionClosedReason.ERROR
+            self._monitor.connection_closed(connection.id, reason)
         elif self._closed:
             self._close(connection, ConnectionClosedReason.POOL_CLOSED)
         elif self.generations.is_stale(connection.generation, connection.service_id):
@@ -181,8 +187,10 @@ class Pool:
         timer = self._wait_queue_timeout and self._loop.call_later(self._wait_queue_timeout, self._expire, waiter)
         try:
             return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+        except (asyncio.CancelledError, WaitQueueTimeoutError):
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            elif waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._give_back(waiter.result())
             raise
         finally:
@@ -204,10 +212,20 @@ class Pool:
 
     def _close(self, connection: Connection, reason: str) -> None:
         if not connection.closed:
+            connection.on_closed = None
             connection.close()
+            self._forget(connection)
             self._monitor.connection_closed(connection.id, reason)
 
+    def _lost(self, connection: Connection) -> None:
+        """A connection has closed by itself; one in use is reported when it is returned."""
+        self._forget(connection)
+        if not connection.checked_out:
+            self._monitor.connection_closed(connection.id, ConnectionClosedReason.ERROR)
+
     def _interrupt(self) -> None:
+        for task in self._opening:
+            task.cancel()
         error = connection_failure(self.address, self.options, "connection pool cleared while the operation ran")
         for connection in list(self._open):
             if connection.checked_out and self.generations.is_stale(connection.generation, connection.service_id):
@@ -236,8 +254,7 @@ class Pool:
                 "Timed out while checking out a connection from connection pool. "
                 f"maxPoolSize: {maximum}, timeout: {self._wait_queue_timeout}"
             )
-        others = sum(connection.checked_out for connection in self._open)
-        others -= self.pinned_to_cursors + self.pinned_to_transactions
+        others = self.in_use - self.pinned_to_cursors + self.pinned_to_transactions
         return (
             f"Timeout waiting for connection from the connection pool. maxPoolSize: {maximum}, "
             f"connections in use by cursors: {self.pinned_to_cursors}, "
@@ -284,11 +301,12 @@ class Pool:
         except Exception as error:
             connection.close()
             self._monitor.connection_closed(connection.id, ConnectionClosedReason.ERROR)
-            self._on_error(error, generation)
             self._fail_one(error)
+            self._on_error(error, generation)
         except asyncio.CancelledError:
             connection.close()
-            self._monitor.connection_closed(connection.id, ConnectionClosedReason.POOL_CLOSED)
+            reason = ConnectionClosedReason.POOL_CLOSED if self._closed else ConnectionClosedReason.ERROR
+            self._monitor.connection_closed(connection.id, reason)
             raise
         else:
             self._monitor.connection_ready(connection.id, time.monotonic() - started)
@@ -309,7 +327,7 @@ class Pool:
         if connection.closed or self.generations.is_stale(connection.generation, connection.service_id):
             self._close(connection, ConnectionClosedReason.STALE)
             return
-        connection.on_closed = self._forget
+        connection.on_closed = self._lost
         connection.on_idle = self._drained
         self._open.add(connection)
         self._hand_over(connection)

@@ -71,6 +71,7 @@ class MonitoredCommand:
         "_listeners",
         "_name",
         "_operation_id",
+        "_secret",
         "_request_id",
         "_started",
     )
@@ -93,6 +94,8 @@ class MonitoredCommand:
         self._request_id = request_id
         self._operation_id = operation_id
         self._connection = connection
+        # A reply to a speculative authentication is as secret as one to an authentication.
+        self._secret = "speculativeAuthenticate" in command and name.lower() in ("hello", "ismaster")
         self._log("Command started", command=command)
         if listeners:
             event = CommandStartedEvent(
@@ -111,6 +114,8 @@ class MonitoredCommand:
     def succeeded(self, reply: Any) -> None:
         """Tell that the server replied, and did what it was told."""
         duration = datetime.timedelta(seconds=time.monotonic() - self._started)
+        if self._secret:
+            reply = {}
         self._log("Command succeeded", durationMS=duration, reply=reply)
         if self._listeners:
             event = CommandSucceededEvent(
@@ -133,7 +138,7 @@ class MonitoredCommand:
         failure: Any = {"errmsg": str(error), "errtype": type(error).__name__}
         refused = isinstance(error, (NotPrimaryError, OperationFailure))
         if isinstance(error, (NotPrimaryError, OperationFailure)):
-            failure = error.details
+            failure = {} if self._secret else error.details
         self._log("Command failed", durationMS=duration, failure=failure, isServerSideError=refused)
         if self._listeners:
             event = CommandFailedEvent(

@@ -14,8 +14,9 @@ Listener = TypeVar("Listener")
 
 
 def listeners_of(kind: type[Listener], listeners: Sequence[object]) -> list[Listener]:
-    """Those of a client's listeners that are of one kind."""
-    return [listener for listener in listeners if isinstance(listener, kind)]
+    """Those of a client's listeners that are of one kind, each once: PyMongo lists one of several kinds for each."""
+    distinct = {id(listener): listener for listener in listeners if isinstance(listener, kind)}
+    return list(distinct.values())
 
 
 def publish(call: Callable[[Any], None], event: Any) -> None:

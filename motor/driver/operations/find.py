@@ -125,6 +125,8 @@ class FindOne(Find):
 
     __slots__ = ()
 
+    reply_fields = {"cursor": {"firstBatch": 1}}  # noqa: RUF012  # never changed; no cursor is opened
+
     def result(self, reply: dict[str, Any]) -> Any:
         """The document."""
         batch = reply["cursor"]["firstBatch"]

@@ -114,6 +114,8 @@ class Update(Operation[UpdateResult]):
             return UpdateResult(None, False)
         check_write_command_response(reply)
         upserted = reply.get("upserted")
+        # A copy: the reply itself may have been shown to a listener.
+        reply = dict(reply)
         reply["updatedExisting"] = bool(reply.get("n")) and upserted is None
         if upserted is not None:
             reply["upserted"] = upserted[0]["_id"]

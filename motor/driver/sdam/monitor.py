@@ -61,6 +61,13 @@ class Monitor:
             self._check_cancelled = True
             self._disconnect()
 
+    def disown(self) -> None:
+        """Stop, and leave the connections alone: they are those of the process that this one was forked from."""
+        self._closed = True
+        self._task.cancel()
+        if self._round_trip_monitor is not None:
+            self._round_trip_monitor.disown()
+
     def close(self) -> None:
         """Stop, and close the connections."""
         self._closed = True
@@ -88,7 +95,12 @@ class Monitor:
                 await self._rest()
             return
         interrupt = isinstance(description.error, NetworkTimeout)
-        self._topology.update(description, interrupt=interrupt)
+        try:
+            self._topology.update(description, interrupt=interrupt)
+        except Exception as error:
+            # The server's description of itself makes no sense.
+            description = self._description = ServerDescription(self._address, error=error)
+            self._topology.update(description)
         streams = self._may_stream and description.is_server_type_known and bool(description.topology_version)
         if streams and not self._closed:
             if self._round_trip_monitor is None:
@@ -116,13 +128,15 @@ class Monitor:
         started = time.monotonic()
         self._events.heartbeat_started(self._address, awaited)
         try:
-            hello = await self._hello(awaited)
+            return self._describe(await self._hello(awaited), started)
         except Exception as error:
             connection_id = self._connection.id if self._connection is not None else 0
             self._events.heartbeat_failed(self._address, time.monotonic() - started, error, awaited, connection_id)
             self._disconnect()
             self._round_trips.reset()
             return ServerDescription(self._address, error=error)
+
+    def _describe(self, hello: Hello[dict[str, Any]], started: float) -> ServerDescription:
         connection = cast(Connection, self._connection)
         duration = time.monotonic() - started
         self._events.heartbeat_succeeded(self._address, duration, hello, connection.id, connection.server_connection_id)
@@ -168,6 +182,10 @@ class RoundTripMonitor:
         self._round_trips = round_trips
         self._connection: Connection | None = None
         self._task = start_task(self._run(), f"motor round trip monitor {address}")
+
+    def disown(self) -> None:
+        """Stop, and leave the connection alone."""
+        self._task.cancel()
 
     def close(self) -> None:
         """Stop, and close the connection."""

@@ -5,7 +5,7 @@ Source: the MongoDB specification "Server Selection". PyMongo's topology descrip
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
@@ -32,14 +32,22 @@ class AddressSelector:
 
 
 def suitable_addresses(
-    description: TopologyDescription, settings: TopologySettings, selector: Selector
+    description: TopologyDescription,
+    settings: TopologySettings,
+    selector: Selector,
+    deprioritized: Collection[Address] = (),
 ) -> list[Address]:
-    """The addresses of the servers that suit, within the latency window.
+    """The addresses of the servers that suit, within the latency window; `deprioritized` ones if there are no others.
 
     Raises :class:`~pymongo.errors.ConfigurationError` for servers too old or too new to talk to.
     """
     description.check_compatible()
-    selected = description.apply_selector(selector, custom_selector=settings.options.server_selector)
+    servers = description.server_descriptions()
+    selected = description.apply_selector(
+        selector,
+        custom_selector=settings.options.server_selector,
+        deprioritized_servers=[servers[address] for address in deprioritized if address in servers],
+    )
     return [server.address for server in selected]
 
 

@@ -161,12 +161,15 @@ class SrvPoller:
         self._heartbeat_frequency = heartbeat_frequency
         self._wanted = wanted
         self._on_hosts = on_hosts
+        self._closed = False
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"motor SRV poller {settings.fqdn}")
         # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
         cast(Any, self._task)._log_destroy_pending = False
 
     def close(self) -> None:
         """Stop."""
+        # Before Python 3.12, asyncio.wait_for, which dnspython uses, can swallow a cancellation.
+        self._closed = True
         self._task.cancel()
 
     async def _run(self) -> None:
@@ -175,6 +178,8 @@ class SrvPoller:
             if not self._wanted():
                 return
             hosts = await self._rescan()
+            if self._closed:
+                return
             if hosts and self._wanted():
                 self._on_hosts(hosts)
 

@@ -94,6 +94,11 @@ class Topology:
             self.request_check_all()
             await asyncio.wait([self._changed], timeout=remaining)
 
+    @property
+    def servers(self) -> list[Server]:
+        """The servers that belong to the deployment now."""
+        return list(self._servers.values())
+
     def server_at(self, address: Address) -> Server | None:
         """The server at `address`, if it still belongs to the deployment."""
         return self._servers.get(address)
@@ -154,6 +159,13 @@ class Topology:
                 self._process(ServerDescription(address, error=error))
             server.pool.clear(service_id)
             server.cancel_check()
+
+    def disown(self) -> None:
+        """Stop using what belongs to the process that this one was forked from."""
+        self.closed = True
+        for server in self._servers.values():
+            if server.monitor is not None:
+                server.monitor.disown()
 
     def close(self) -> None:
         """Stop the monitors and close every connection. Nothing can be selected any more."""
@@ -229,6 +241,11 @@ class Topology:
         previous, self.description = self.description, description
         self.single = description.topology_type == TOPOLOGY_TYPE.Single
         self.sessions.timeout_minutes = description.logical_session_timeout_minutes
+        for address in [address for address in self._servers if not description.has_server(address)]:
+            self._servers.pop(address).close()
+            self.events.server_closed(address)
+        if not quiet:
+            self.events.changed(previous, description)
         for address, server_description in description.server_descriptions().items():
             server = self._servers.get(address)
             if server is None:
@@ -236,11 +253,6 @@ class Topology:
                 self._servers[address] = Server(server_description, self, self.settings.options)
             else:
                 server.description = server_description
-        if not quiet:
-            self.events.changed(previous, description)
-        for address in [address for address in self._servers if not description.has_server(address)]:
-            self._servers.pop(address).close()
-            self.events.server_closed(address)
         self._suitable.clear()
         self._announce()
 

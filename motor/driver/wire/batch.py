@@ -54,11 +54,14 @@ class EncodedBatch:
         limit = min(position + _PIECE, len(array) - 1)
         documents: list[memoryview] = []
         while position < limit:
+            kind = array[position]
             # The element's name is its index in decimal digits: no need to search for the NUL that ends it.
             position += 2 + len(str(index))
-            if position + 5 > len(array) or array[position - 1] != 0:
+            if kind != _DOCUMENT or position + 5 > len(array) or array[position - 1] != 0:
                 raise InvalidBSON("a cursor's batch is not an array of documents")
             (size,) = _INT32.unpack_from(array, position)
+            if not 5 <= size < len(array) - position:
+                raise InvalidBSON(f"a cursor's batch holds a document of {size} bytes, which it has no room for")
             documents.append(array[position : position + size])
             position += size
             index += 1

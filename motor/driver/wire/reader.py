@@ -85,7 +85,7 @@ class MessageReader:
                 self._filled = filled - position
                 self.message_received(request_id, response_to, opcode, small)
             elif length > _SMALL:
-                self._start_large(position, length)
+                self._start_large(position, length, filled)
                 self._large_header = (request_id, response_to, opcode)
                 return
             else:
@@ -94,10 +94,10 @@ class MessageReader:
             self._buffer[: filled - position] = self._buffer[position:filled]
         self._filled = filled - position
 
-    def _start_large(self, position: int, length: int) -> None:
+    def _start_large(self, position: int, length: int, filled: int) -> None:
         self._large = memoryview(bytearray(length - HEADER.size))
-        self._large_filled = self._filled - position - HEADER.size
-        self._large[: self._large_filled] = self._view[position + HEADER.size : self._filled]
+        self._large_filled = filled - position - HEADER.size
+        self._large[: self._large_filled] = self._view[position + HEADER.size : filled]
         self._filled = 0
 
     def _bad_length(self, length: int) -> ProtocolError:
