@@ -5,6 +5,7 @@ does not document. Whatever Motor borrows from there is on this page, so that a 
 place: ``tests/test_door.py`` walks the page on every supported version.
 """
 
+import copy
 from ssl import SSLContext
 from typing import Any, cast
 
@@ -50,7 +51,7 @@ from pymongo.helpers_shared import _index_list as index_list
 from pymongo.helpers_shared import format_timeout_details
 from pymongo.logger import LogMessage
 from pymongo.message import _COMMAND_OVERHEAD as COMMAND_OVERHEAD
-from pymongo.pool_options import _is_faas
+from pymongo.pool_options import _is_faas, _truncate_metadata
 from pymongo.read_preferences import _AggWritePref as AggregateWritePreference
 from pymongo.read_preferences import _ServerMode as ReadPreferenceMode
 from pymongo.server_api import _add_to_command as add_server_api
@@ -104,6 +105,7 @@ __all__ = [
     "check_command_response",
     "check_options",
     "check_write_command_response",
+    "client_metadata",
     "decode_all_selective",
     "encode_document",
     "fields_list_to_dict",
@@ -151,6 +153,15 @@ def add_to_bulk(request: Any, bulk: Any) -> None:
     except AttributeError:
         raise TypeError(f"{request!r} is not a valid request") from None
     add(bulk)
+
+
+def client_metadata(options: ClientOptions) -> dict[str, Any]:
+    """What handshakes tell of the client, cut to the size that servers accept: not every PyMongo did that when a
+    library was appended.
+    """
+    metadata = copy.deepcopy(options.pool_options.metadata)
+    _truncate_metadata(metadata)
+    return metadata
 
 
 def in_function_as_a_service() -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from motor.api.client import AgnosticClient
 
-    DocumentType = typing_extensions.TypeVar("DocumentType", bound=Mapping[str, Any], default=dict[str, Any])
+    DocumentType = typing_extensions.TypeVar("DocumentType", bound=Mapping[str, Any], default=Any)
 else:
     # Only type checkers need the default, and Python has it since 3.13 only.
     DocumentType = TypeVar("DocumentType", bound=Mapping[str, Any])

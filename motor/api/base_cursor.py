@@ -128,7 +128,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
                 break
         return bool(cursor.documents)
 
-    def next_object(self) -> DocumentType | None:
+    def next_object(self) -> Any:
         """The document that :attr:`fetch_next` has fetched, or ``None``; never waits.
 
         .. deprecated:: 2.2 Use ``async for``.

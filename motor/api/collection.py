@@ -138,7 +138,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
 
     def insert_one(
         self,
-        document: MutableMapping[str, Any] | RawBSONDocument,
+        document: DocumentType | MutableMapping[str, Any] | RawBSONDocument,
         bypass_document_validation: bool | None = None,
         session: Any = None,
         comment: Any = None,
@@ -151,7 +151,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
 
     def insert_many(
         self,
-        documents: Iterable[MutableMapping[str, Any] | RawBSONDocument],
+        documents: Iterable[DocumentType | MutableMapping[str, Any] | RawBSONDocument],
         ordered: bool = True,
         bypass_document_validation: bool | None = None,
         session: Any = None,
@@ -166,7 +166,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
 
     async def _insert_many(
         self,
-        documents: Iterable[MutableMapping[str, Any] | RawBSONDocument],
+        documents: Iterable[DocumentType | MutableMapping[str, Any] | RawBSONDocument],
         ordered: bool,
         bypass_document_validation: bool | None,
         session: Any,

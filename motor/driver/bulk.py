@@ -6,11 +6,10 @@ Source: the MongoDB specification "Bulk API". insert_many is a bulk write of ins
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, ConfigurationError, InvalidOperation, OperationFailure
 from pymongo.write_concern import WriteConcern
 
@@ -67,12 +66,12 @@ class Bulk:
         self._uses: set[str] = set()
         self._bulk_id = next_request_id()
 
-    def add_insert(self, document: MutableMapping[str, Any] | RawBSONDocument) -> None:
+    def add_insert(self, document: Document) -> None:
         """Insert `document`, which gets an ``_id`` if it has none."""
         ensure_id(document)
         self._append("insert", document)
 
-    def add_inserts(self, documents: Sequence[MutableMapping[str, Any] | RawBSONDocument]) -> None:
+    def add_inserts(self, documents: Sequence[Document]) -> None:
         """Insert `documents`; each gets an ``_id`` if it has none."""
         for document in documents:
             ensure_id(document)

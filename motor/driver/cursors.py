@@ -12,6 +12,7 @@ from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure
 
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver.cmap.errors import format_address
+from motor.driver.cmap.pin import CursorPin
 from motor.driver.deployment import Deployment
 from motor.driver.executor import Executor, kill_cursor
 from motor.driver.operations.get_more import GetMore
@@ -46,6 +47,7 @@ class ServerCursor:
         self._fetching = asyncio.Lock()
         self._executor: Executor | None = None
         self._session: ServerSession | None = None
+        self._pin: CursorPin | None = None
 
     def configure(self, limit: int, batch_size: int, max_await_time_ms: int | None, comment: Any) -> None:
         """What the getMore commands are to say; `limit` is the find's, which the server does not keep for us."""
@@ -106,17 +108,20 @@ class ServerCursor:
         wanted.
         """
         session, self._session = self._session, None
+        pin, self._pin = self._pin, None
         if kill and self.id:
-            return self._kill(session)
+            return self._kill(session, pin)
         if session is not None and self._executor is not None:
             self._executor.topology.sessions.release(session)
+        if pin is not None:
+            pin.release()
         return None
 
-    def _kill(self, session: ServerSession | None) -> Coroutine[Any, Any, None] | None:
+    def _kill(self, session: ServerSession | None, pin: CursorPin | None = None) -> Coroutine[Any, Any, None] | None:
         executor = self._executor
         if executor is None or self.id is None:
             return None
-        return kill_cursor(executor, self._server(executor), self._target, self.id, session)
+        return kill_cursor(executor, self._server(executor), self._target, self.id, session, pin)
 
     def _run_soon(self, killing: Coroutine[Any, Any, None] | None) -> None:
         if killing is not None and self._executor is not None:
@@ -157,7 +162,9 @@ class ServerCursor:
         selector = operation.selector
         server = executor.topology.select_now(selector) or await executor.topology.select(selector, operation.name)
         self._session = executor.topology.sessions.acquire()
-        cursor = await executor.execute(operation, self._session, server)
+        if executor.load_balanced:
+            self._pin = CursorPin()
+        cursor = await executor.execute(operation, self._session, server, self._pin)
         self.address = server.description.address
         namespace = cursor.get("ns")
         if namespace:
@@ -173,7 +180,7 @@ class ServerCursor:
         if server is None:
             raise AutoReconnect(f"server {format_address(self.address)} no longer available")
         operation = GetMore(self._target, self.id, self._next_batch_size(), self.max_await_time_ms, self.comment)
-        return await executor.execute(operation, self._session, server)
+        return await executor.execute(operation, self._session, server, self._pin)
 
     def _next_batch_size(self) -> int:
         if not self._limit:

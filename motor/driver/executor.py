@@ -24,6 +24,7 @@ from motor._pymongo import (
     encode_document,
 )
 from motor.driver.cmap.connection import Connection
+from motor.driver.cmap.pin import CursorPin
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.operations.kill_cursors import KillCursors
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation, Target
@@ -53,6 +54,7 @@ class Executor:
 
     def __init__(self, topology: Topology, options: ClientOptions) -> None:
         self.topology = topology
+        self.load_balanced = bool(options.load_balanced)
         self._options = options
         self._server_api = options.pool_options.server_api
         self._socket_timeout = options.pool_options.socket_timeout
@@ -61,17 +63,22 @@ class Executor:
         self._background: set[asyncio.Task[None]] = set()
 
     async def execute(
-        self, operation: Operation[Result], session: ServerSession | None = None, server: Server | None = None
+        self,
+        operation: Operation[Result],
+        session: ServerSession | None = None,
+        server: Server | None = None,
+        pin: CursorPin | None = None,
     ) -> Result:
         """Run `operation`, which has been prepared, and return its result.
 
         `session` is for an operation that shares its session with others, as those of one cursor do; `server` for one
-        that only that server can do. Raises the exceptions of :mod:`pymongo.errors`.
+        that only that server can do, and `pin` for one that shares its connection, too. Raises the exceptions of
+        :mod:`pymongo.errors`.
         """
         if server is None:
             selector = operation.selector
             server = self.topology.select_now(selector) or await self.topology.select(selector, operation.name)
-        return await self._attempt(operation, server, session)
+        return await self._attempt(operation, server, session, pin)
 
     def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run `coroutine` in the background, from any thread; drop it if the loop has ended."""
@@ -86,14 +93,21 @@ class Executor:
         task.add_done_callback(self._background.discard)
 
     async def _attempt(
-        self, operation: Operation[Result], server: Server, shared_session: ServerSession | None
+        self,
+        operation: Operation[Result],
+        server: Server,
+        shared_session: ServerSession | None,
+        pin: CursorPin | None,
     ) -> Result:
         connection: Connection | None = None
         session: ServerSession | None = None
         pool = server.pool
         server.operation_count += 1
         try:
-            connection = pool.take() or await pool.check_out()
+            if pin is not None:
+                connection = await self._pinned(pin, server)
+            else:
+                connection = pool.take() or await pool.check_out()
             session = shared_session or self.topology.sessions.acquire()
             return await self._round_trip(operation, server, connection, session)
         except PyMongoError as error:
@@ -108,10 +122,16 @@ class Executor:
             raise
         finally:
             server.operation_count -= 1
-            if connection is not None:
+            if connection is not None and pin is None:
                 pool.check_in(connection)
             if session is not None and shared_session is None:
                 self.topology.sessions.release(session)
+
+    async def _pinned(self, pin: CursorPin, server: Server) -> Connection:
+        if pin.connection is None:
+            pin.hold(server.pool, server.pool.take() or await server.pool.check_out())
+        assert pin.connection is not None
+        return pin.connection
 
     def _abandon(
         self,
@@ -276,14 +296,21 @@ def _check_size(operation: Operation[Any], size: int, connection: Connection) ->
 
 
 async def kill_cursor(
-    executor: Executor, server: Server | None, target: Target, cursor_id: int, session: ServerSession | None
+    executor: Executor,
+    server: Server | None,
+    target: Target,
+    cursor_id: int,
+    session: ServerSession | None,
+    pin: CursorPin | None = None,
 ) -> None:
-    """Kill a cursor, and give its session back. That the server may be gone is no error: so is the cursor then."""
+    """Kill a cursor, and give its session and connection back. If the server is gone, so is the cursor: no error."""
     try:
         if server is not None:
-            await executor.execute(KillCursors(target, [cursor_id]), session, server)
+            await executor.execute(KillCursors(target, [cursor_id]), session, server, pin)
     except PyMongoError:
         pass
     finally:
         if session is not None:
             executor.topology.sessions.release(session)
+        if pin is not None:
+            pin.release()

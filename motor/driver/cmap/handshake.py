@@ -12,7 +12,7 @@ from pymongo.errors import ConfigurationError
 from pymongo.hello import Hello
 from pymongo.server_type import SERVER_TYPE
 
-from motor._pymongo import add_server_api
+from motor._pymongo import add_server_api, client_metadata
 from motor.driver.cmap.connection import Connection
 
 _REPLICA_SET_MEMBERS = (
@@ -42,7 +42,7 @@ async def shake_hands(connection: Connection, options: ClientOptions) -> Hello[d
     Raises :class:`~pymongo.errors.ConnectionFailure` when the connection fails before the reply is there.
     """
     command = hello_command(options, hello_ok=False)
-    command["client"] = options.pool_options.metadata
+    command["client"] = client_metadata(options)
     if options.load_balanced:
         command["loadBalanced"] = True
     reply = await connection.command("admin", command, timeout=options.pool_options.connect_timeout)

@@ -71,8 +71,8 @@ class MonitoredCommand:
         "_listeners",
         "_name",
         "_operation_id",
-        "_secret",
         "_request_id",
+        "_secret",
         "_started",
     )
 

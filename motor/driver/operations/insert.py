@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +41,7 @@ class InsertOne(Operation[InsertOneResult]):
     """Insert one document; its ``_id`` is the result."""
 
     target: Target
-    document: MutableMapping[str, Any] | RawBSONDocument
+    document: Document
     bypass_document_validation: bool | None = None
     comment: Any = None
 
