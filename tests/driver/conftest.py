@@ -1,0 +1,58 @@
+"""Fixtures: a scripted server, clients that must leave nothing behind, and the engine's inside of a client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import hypothesis
+import pytest
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from tests.driver.scripted import ScriptedServer
+
+# The machine may be busy: no deadline. `MOTOR_TEST_EXAMPLES=1000` looks harder.
+hypothesis.settings.register_profile(
+    "motor",
+    deadline=None,
+    max_examples=int(os.environ.get("MOTOR_TEST_EXAMPLES", "25")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("motor")
+
+Connect = Callable[..., AsyncIOMotorClient]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedServer]:
+    """A scripted server: the primary of a replica set of one. No client may leave a connection open on it."""
+    async with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Makes clients, closes them afterwards, and checks that no task of theirs is left."""
+    clients: list[AsyncIOMotorClient] = []
+    before = asyncio.all_tasks()
+
+    def make(server: ScriptedServer | str, **options: Any) -> AsyncIOMotorClient:
+        uri = server.uri if isinstance(server, ScriptedServer) else server
+        client: AsyncIOMotorClient = AsyncIOMotorClient(uri, **{"serverSelectionTimeoutMS": 5000, **options})
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    left = [task for task in asyncio.all_tasks() - before if "motor/" in _code_of(task)]
+    assert not left
+
+
+def _code_of(task: asyncio.Task[Any]) -> str:
+    coroutine: Any = task.get_coro()
+    return str(coroutine.cr_code.co_filename)

@@ -1,0 +1,62 @@
+"""The engine's inside of a client, which tests look at and applications can't."""
+
+from __future__ import annotations
+
+from motor.api.client import AgnosticClient
+from motor.driver.cmap.connection import Connection
+from motor.driver.cmap.pool import Pool
+from motor.driver.sdam.monitor import Monitor
+from motor.driver.sdam.server import Server
+from motor.driver.sdam.topology import Topology
+
+
+def topology_of(client: AgnosticClient) -> Topology:
+    """The topology that the client has in the running loop."""
+    return client._deployment.executor().topology
+
+
+def server_of(client: AgnosticClient) -> Server:
+    """The one server of a client's topology."""
+    (server,) = topology_of(client)._servers.values()
+    return server
+
+
+def pool_of(client: AgnosticClient) -> Pool:
+    """The pool of the one server of a client's topology."""
+    return server_of(client).pool
+
+
+def generation_of(pool: Pool) -> int:
+    """How often the pool has been cleared."""
+    return pool.generations.current()
+
+
+def monitor_of(client: AgnosticClient) -> Monitor:
+    """The monitor of the one server of a client's topology."""
+    monitor = server_of(client).monitor
+    assert monitor is not None
+    return monitor
+
+
+def idle(pool: Pool) -> list[Connection]:
+    """The connections that nobody uses."""
+    return pool._idle
+
+
+def check_books(pool: Pool) -> None:
+    """The pool's numbers fit each other: no connection is in two places, idle ones are sound, none is too much."""
+    waiting, draining = set(idle(pool)), set(pool._draining)
+    assert len(waiting) == len(idle(pool))
+    assert not waiting & draining
+    assert waiting | draining <= pool._open
+    assert all(not connection.busy and not connection.closed for connection in waiting)
+    assert all(connection.busy and not connection.closed for connection in draining)
+    assert all(connection.generation == generation_of(pool) for connection in waiting)
+    maximum = pool.options.pool_options.max_pool_size
+    assert not maximum or pool.size <= maximum
+
+
+def at_rest(pool: Pool) -> bool:
+    """Whether every connection is idle and nobody waits."""
+    check_books(pool)
+    return len(idle(pool)) == pool.size and not pool._opening and all(waiter.done() for waiter in pool._waiters)
