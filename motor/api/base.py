@@ -52,7 +52,9 @@ class AgnosticBase:
     async def _execute(self, operation: Operation[T], session: Any = None) -> T:
         self._check_session(session)
         operation.prepare()
-        return await self._client._deployment.executor().execute(operation)
+        deployment = self._client._deployment
+        executor = deployment.executor() or await deployment.resolve()
+        return await executor.execute(operation)
 
 
 class AgnosticBaseProperties(AgnosticBase):

@@ -77,11 +77,11 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             **kwargs,
         }
         self._settings = parse_settings(host, port, keywords, framework.platform_info())
-        options = self._settings.options
+        options = self._settings.topology.options
         super().__init__(options.codec_options, options.read_preference, options.write_concern, options.read_concern)
         self._client = self
         name = type(self).__name__
-        self._deployment = Deployment(self._settings.topology, name)
+        self._deployment = Deployment(self._settings.topology, name, self._settings.resolved)
         self._finalizer = weakref.finalize(self, self._deployment.close)
         self._finalizer.atexit = False
 
@@ -106,7 +106,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     @property
     def options(self) -> ClientOptions:
         """The options as PyMongo read them."""
-        return self._settings.options
+        return self._deployment.settings.options
 
     @property
     def topology_description(self) -> TopologyDescription:
@@ -206,6 +206,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         """
         if not isinstance(driver_info, DriverInfo):
             raise TypeError(f"driver_info must be an instance of DriverInfo, not {type(driver_info)}")
+        self._settings.libraries.append(driver_info)
         append_metadata(self.options, driver_info)
 
     def close(self) -> Awaitable[None]:
@@ -229,7 +230,8 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     def _identity(self) -> tuple[object, ...]:
         topology = self._settings.topology
         seeds = tuple(sorted(topology.seeds, key=str))
-        return seeds, topology.options.replica_set_name, topology.fqdn, topology.srv_service_name
+        service = None if topology.srv is None else topology.srv.service_name
+        return seeds, topology.options.replica_set_name, service
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, type(self)):
@@ -240,7 +242,10 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         return hash(self._identity())
 
     def __repr__(self) -> str:
-        hosts = [host if port is None else f"{host}:{port}" for host, port in sorted(self._settings.topology.seeds)]
+        topology = self._settings.topology
+        hosts: Any = [host if port is None else f"{host}:{port}" for host, port in sorted(topology.seeds, key=str)]
+        if topology.srv is not None:
+            hosts = f"mongodb+srv://{topology.srv.fqdn}"
         options: Mapping[str, Any] = self.options._options
         shown = [name for name in _SHOWN_FIRST if name in options]
         shown += [name for name in options if name not in (*_SHOWN_FIRST, *_NEVER_SHOWN)]

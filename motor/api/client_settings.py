@@ -4,16 +4,16 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import ConfigurationError
 
 from motor._pymongo import (
-    SRV_SCHEME,
     SRV_SERVICE_NAME,
+    Address,
     CaseInsensitiveDictionary,
     ClientOptions,
     append_metadata,
@@ -28,19 +28,41 @@ from motor._pymongo import (
 from motor._version import version
 from motor.driver.sdam.monitor import MIN_HEARTBEAT_INTERVAL
 from motor.driver.sdam.settings import TopologySettings
+from motor.driver.sdam.srv import SrvRecords, SrvSettings, merge_options
 
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """All that a client was asked to be."""
+    """All that a client was asked to be.
+
+    `given` are its options by name, before what follows from them was worked out; `libraries` those whose names go into
+    the handshake.
+    """
 
     topology: TopologySettings
     default_database: str | None
+    username: str | None
+    password: str | None
+    given: CaseInsensitiveDictionary
+    libraries: list[DriverInfo]
 
     @property
     def options(self) -> ClientOptions:
-        """PyMongo's view of the options."""
+        """PyMongo's view of the options, before DNS was asked."""
         return self.topology.options
+
+    def resolved(self, records: SrvRecords, from_dns: dict[str, Any]) -> TopologySettings:
+        """The settings with the hosts and the options that DNS has for a ``mongodb+srv://`` URI. May read files."""
+        assert self.topology.srv is not None
+        options = merge_options(self.given, from_dns, records.hosts, self.topology.srv.max_hosts)
+        client_options = self.topology.options
+        if len(options) != len(self.given):
+            client_options = _client_options(
+                options, records.hosts, self.username, self.password, self.default_database, self.libraries
+            )
+        return replace(
+            self.topology, seeds=frozenset(records.hosts), options=client_options, srv_min_ttl=records.min_ttl
+        )
 
 
 def parse_settings(
@@ -68,23 +90,53 @@ def parse_settings(
     _set_defaults(given, options)
     given = handle_option_deprecations(given)
     options.update(CaseInsensitiveDictionary(dict(validate_option(given.cased_key(k), v) for k, v in given.items())))
-    options = normalize_options(handle_security_options(options))
-    check_options(uri["nodelist"], options)
+    max_hosts = options.get("srvMaxHosts") or 0
+    if uri["fqdn"] is not None:
+        options = merge_options(options, {}, uri["nodelist"], max_hosts)
     username = options.get("username", uri["username"] or None)
     password = options.get("password", uri["password"] or None)
-    client_options = ClientOptions(username, password, uri["database"], options, False)
+    libraries = [] if library is None else [library]
+    client_options = _client_options(options, uri["nodelist"], username, password, uri["database"], libraries)
+    srv = _srv_settings(uri["fqdn"], options, client_options)
+    topology = TopologySettings(frozenset(uri["nodelist"]), client_options, srv)
+    return ClientSettings(topology, uri["database"], username, password, options, libraries)
+
+
+def _client_options(
+    given: CaseInsensitiveDictionary,
+    hosts: Collection[Address],
+    username: Any,
+    password: Any,
+    database: str | None,
+    libraries: list[DriverInfo],
+) -> ClientOptions:
+    """PyMongo's view of the options."""
+    options = normalize_options(handle_security_options(CaseInsensitiveDictionary(dict(given.items()))))
+    check_options(hosts, options)
+    client_options = ClientOptions(username, password, database, options, False)
     if client_options.heartbeat_frequency < MIN_HEARTBEAT_INTERVAL:
         raise ConfigurationError(f"heartbeatFrequencyMS cannot be less than {MIN_HEARTBEAT_INTERVAL * 1000}")
-    if library is not None:
+    for library in libraries:
         append_metadata(client_options, library)
-    topology = TopologySettings(
-        frozenset(uri["nodelist"]),
-        client_options,
-        uri["fqdn"],
-        options.get("srvServiceName", SRV_SERVICE_NAME),
+    return client_options
+
+
+def _srv_settings(
+    fqdn: str | None, options: CaseInsensitiveDictionary, client_options: ClientOptions
+) -> SrvSettings | None:
+    validator = options.get("srv_host_validator")
+    if fqdn is None:
+        if validator is not None:
+            raise ConfigurationError("The srv_host_validator option is only allowed with 'mongodb+srv://' URIs")
+        return None
+    return SrvSettings(
+        fqdn,
+        options.get("srvServiceName") or SRV_SERVICE_NAME,
         options.get("srvMaxHosts") or 0,
+        options.get("srvAllowedHostsSuffix"),
+        validator,
+        client_options.pool_options.connect_timeout,
     )
-    return ClientSettings(topology, uri["database"])
 
 
 def _parse_hosts(hosts: list[str], port: int, given: CaseInsensitiveDictionary) -> dict[str, Any]:
@@ -101,8 +153,6 @@ def _parse_hosts(hosts: list[str], port: int, given: CaseInsensitiveDictionary) 
             parsed = validate_uri(
                 entry, port, validate=True, warn=True, normalize=False, srv_max_hosts=given.get("srvmaxhosts")
             )
-            if entry.startswith(SRV_SCHEME):
-                raise ConfigurationError("mongodb+srv:// URIs are not supported by this version of Motor yet")
             merged.update(parsed)
             nodes.update(parsed["nodelist"])
         else:

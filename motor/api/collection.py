@@ -216,7 +216,8 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
     async def _execute_bulk(self, bulk: Bulk, session: Any) -> dict[str, Any] | None:
         self._check_session(session)
         bulk.prepare()
-        return await bulk.execute(self._client._deployment.executor())
+        deployment = self._client._deployment
+        return await bulk.execute(deployment.executor() or await deployment.resolve())
 
     def update_one(
         self,

@@ -156,9 +156,9 @@ class ServerCursor:
             await killing
 
     async def _open(self) -> dict[str, Any]:
-        executor = self._executor = self._deployment.executor()
         operation = self._opening
         operation.prepare()
+        executor = self._executor = self._deployment.executor() or await self._deployment.resolve()
         selector = operation.selector
         server = executor.topology.select_now(selector) or await executor.topology.select(selector, operation.name)
         self._session = executor.topology.sessions.acquire()
@@ -173,7 +173,7 @@ class ServerCursor:
         return cursor
 
     async def _get_more(self) -> dict[str, Any]:
-        executor = self._deployment.executor()
+        executor = self._deployment.executor() or await self._deployment.resolve()
         assert self.id is not None
         assert self.address is not None
         server = await executor.topology.select_address(self.address, "getMore")

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import Any
 
 from pymongo.errors import InvalidOperation
 from pymongo.topology_description import TopologyDescription
 
 from motor.driver.executor import Executor
+from motor.driver.sdam.monitor import start_task
 from motor.driver.sdam.settings import TopologySettings
+from motor.driver.sdam.srv import SrvRecords, resolve_options, resolve_seedlist
 from motor.driver.sdam.topology import Topology
 
 _process = object()
@@ -33,8 +36,16 @@ if hasattr(os, "register_at_fork"):
 class Deployment:
     """Holds the executor of the current loop, and makes it when it is first asked for."""
 
-    def __init__(self, settings: TopologySettings, client_name: str) -> None:
+    def __init__(
+        self,
+        settings: TopologySettings,
+        client_name: str,
+        with_records: Callable[[SrvRecords, dict[str, Any]], TopologySettings],
+    ) -> None:
+        """`with_records` has the settings for the records that DNS has for a ``mongodb+srv://`` URI."""
         self.settings = settings
+        self._with_records = with_records
+        self._resolving: asyncio.Task[Executor] | None = None
         self._client_name = client_name
         self._executor: Executor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -45,11 +56,12 @@ class Deployment:
     def description(self) -> TopologyDescription:
         """What is known of the deployment now."""
         if self._executor is None:
-            return self.settings.initial_description()
+            srv = self.settings.srv
+            return self.settings.initial_description() if srv is None else self.settings.empty_description()
         return self._executor.topology.description
 
-    def executor(self) -> Executor:
-        """The executor of the running loop.
+    def executor(self) -> Executor | None:
+        """The executor of the running loop; ``None`` if it takes :meth:`resolve` to have one.
 
         Raises InvalidOperation after :meth:`close`, and RuntimeError if the client is in use in another loop that is
         alive.
@@ -58,11 +70,46 @@ class Deployment:
         executor = self._executor
         if loop is self._loop and executor is not None and self._process is _process and not executor.topology.closed:
             return executor
+        self._check_usable(loop)
+        return self._start(loop) if self.settings.srv is None else None
+
+    async def resolve(self) -> Executor:
+        """Ask DNS for the servers; the executor for what it says. All who wait share one lookup, and its error.
+
+        Raises :class:`~pymongo.errors.ConfigurationError` for records that cannot be had or used; the next use asks
+        anew.
+        """
+        loop = asyncio.get_running_loop()
+        task = self._resolving
+        if task is None or task.get_loop() is not loop or self._process is not _process:
+            task = self._resolving = start_task(self._resolve(loop), f"motor resolver {self._client_name}")
+            task.add_done_callback(self._resolved)
+            self._process = _process
+        # Not the task itself: one who gives up must not end it for the others.
+        await asyncio.wait([task])
+        if self._closed:
+            raise InvalidOperation("Cannot use MongoClient after close")
+        return task.result()
+
+    async def _resolve(self, loop: asyncio.AbstractEventLoop) -> Executor:
+        assert self.settings.srv is not None
+        records = await resolve_seedlist(self.settings.srv)
+        options = await resolve_options(self.settings.srv)
+        # To build a TLS context files are read.
+        self.settings = await asyncio.to_thread(self._with_records, records, options)
+        self._check_usable(loop)
         return self._start(loop)
+
+    def _resolved(self, task: asyncio.Task[Executor]) -> None:
+        self._resolving = None
+        if not task.cancelled():
+            task.exception()
 
     def close(self) -> None:
         """Close every connection and stop monitoring; the client cannot be used any more."""
         self._closed = True
+        if self._resolving is not None and not self._resolving.get_loop().is_closed():
+            self._resolving.get_loop().call_soon_threadsafe(self._resolving.cancel)
         executor, self._executor = self._executor, None
         if executor is not None and self._loop is not None and not self._loop.is_closed() and self._process is _process:
             if _running_loop() is self._loop:
@@ -70,7 +117,7 @@ class Deployment:
             else:
                 self._loop.call_soon_threadsafe(executor.topology.close)
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> Executor:
+    def _check_usable(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._closed:
             raise InvalidOperation("Cannot use MongoClient after close")
         if self._in_use_elsewhere(loop):
@@ -78,6 +125,8 @@ class Deployment:
                 f"This {self._client_name} is in use in another event loop that has not been closed. "
                 "Use a client of its own in each of several loops that run at the same time."
             )
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> Executor:
         if self._executor is not None and self._process is not _process:
             self._executor.topology.disown()
         self._executor = Executor(Topology(self.settings), self.settings.options)

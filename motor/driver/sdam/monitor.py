@@ -8,10 +8,9 @@ task.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import NetworkTimeout
@@ -26,6 +25,8 @@ from motor.driver.sdam.round_trip import RoundTripTimes
 
 if TYPE_CHECKING:
     from motor.driver.sdam.topology import Topology
+
+T = TypeVar("T")
 
 MIN_HEARTBEAT_INTERVAL = 0.5
 """Seconds that pass between two checks, however much they are asked for."""
@@ -48,12 +49,13 @@ class Monitor:
         self._hello_ok = False
         self._check_cancelled = False
         self._closed = False
-        self._wake = asyncio.Event()
+        self._wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = start_task(self._run(), f"motor monitor {address}")
 
     def request_check(self) -> None:
         """Check the server soon: somebody waits for it."""
-        self._wake.set()
+        if not self._wake.done():
+            self._wake.set_result(None)
 
     def cancel_check(self) -> None:
         """An operation has found that the server is gone: a check under way is of no use, and its stream neither."""
@@ -113,9 +115,10 @@ class Monitor:
         await asyncio.sleep(MIN_HEARTBEAT_INTERVAL)
         remaining = self._options.heartbeat_frequency - MIN_HEARTBEAT_INTERVAL
         if remaining > 0:
-            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), remaining)
-        self._wake.clear()
+            # Not wait_for: before Python 3.12 it can swallow a cancellation.
+            await asyncio.wait([self._wake], timeout=remaining)
+        if self._wake.done():
+            self._wake = asyncio.get_running_loop().create_future()
 
     async def _check(self) -> ServerDescription:
         connection = self._connection
@@ -218,7 +221,7 @@ class RoundTripMonitor:
             connection.close()
 
 
-def start_task(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+def start_task(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
     """A task for the life of a topology."""
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
     # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.

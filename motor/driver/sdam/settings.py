@@ -11,6 +11,7 @@ from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
 
 from motor._pymongo import Address
+from motor.driver.sdam.srv import SrvSettings
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,18 @@ class TopologySettings:
 
     seeds: Collection[Address]
     options: ClientOptions
-    fqdn: str | None
-    srv_service_name: str
-    _srv_max_hosts: int
+    srv: SrvSettings | None = None
+    srv_min_ttl: float = 0.0
     _topology_id: ObjectId = field(default_factory=ObjectId)
 
     @property
     def topology_id(self) -> ObjectId:
         """Names the topology in events and log lines."""
         return self._topology_id
+
+    @property
+    def _srv_max_hosts(self) -> int:
+        return 0 if self.srv is None else self.srv.max_hosts
 
     @property
     def heartbeat_frequency(self) -> float:

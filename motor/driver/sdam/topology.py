@@ -23,15 +23,21 @@ from pymongo.errors import (
 )
 from pymongo.hello import Hello
 from pymongo.server_description import ServerDescription
-from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription, updated_topology_description
+from pymongo.topology_description import (
+    SRV_POLLING_TOPOLOGIES,
+    TOPOLOGY_TYPE,
+    TopologyDescription,
+    updated_topology_description,
+)
 
-from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address
+from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address, topology_description_after_srv_poll
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
 from motor.driver.sdam.selection import AddressSelector, Selector, selection_error, suitable_addresses
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
+from motor.driver.sdam.srv import SrvPoller
 from motor.driver.sessions.cluster_clock import ClusterClock
 from motor.driver.sessions.server_session import ServerSessionPool
 
@@ -55,8 +61,13 @@ class Topology:
         self._servers: dict[Address, Server] = {}
         self._suitable: dict[int, tuple[Selector, list[Server]]] = {}
         self._changed: asyncio.Future[None] = self._loop.create_future()
+        self._srv_poller: SrvPoller | None = None
         self.events.opened()
         self._replace(settings.initial_description())
+        if settings.srv is not None and self._is_polled():
+            self._srv_poller = SrvPoller(
+                settings.srv, settings.srv_min_ttl, settings.heartbeat_frequency, self._is_polled, self._on_srv_hosts
+            )
         if settings.options.load_balanced:
             self._assume_load_balancer()
 
@@ -163,6 +174,7 @@ class Topology:
     def disown(self) -> None:
         """Stop using what belongs to the process that this one was forked from."""
         self.closed = True
+        self._stop_polling()
         for server in self._servers.values():
             if server.monitor is not None:
                 server.monitor.disown()
@@ -172,6 +184,7 @@ class Topology:
         if self.closed:
             return
         self.closed = True
+        self._stop_polling()
         for address, server in self._servers.items():
             server.close()
             self.events.server_closed(address)
@@ -231,6 +244,20 @@ class Topology:
         if server is not None and (description.is_readable or (description.is_server_type_known and single)):
             server.pool.ready()
 
+    def _is_polled(self) -> bool:
+        """Whether DNS has the last word on which servers there are."""
+        return not self.closed and self.description.topology_type in SRV_POLLING_TOPOLOGIES
+
+    def _on_srv_hosts(self, hosts: list[Address]) -> None:
+        new = topology_description_after_srv_poll(self.description, hosts)
+        if new is not self.description:
+            self._replace(new)
+
+    def _stop_polling(self) -> None:
+        poller, self._srv_poller = self._srv_poller, None
+        if poller is not None:
+            poller.close()
+
     def _assume_load_balancer(self) -> None:
         """A load balancer is not monitored, and taken for available."""
         (address,) = self.settings.seeds
@@ -254,6 +281,8 @@ class Topology:
             else:
                 server.description = server_description
         self._suitable.clear()
+        if not self._is_polled():
+            self._stop_polling()
         self._announce()
 
     def _announce(self) -> None:

@@ -1,0 +1,31 @@
+"""Fixtures: a DNS server with the specification's records, and Motor's lookups sent to it."""
+
+import asyncio
+import importlib.util
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from motor.driver.sdam import srv
+from tests.srv.dns_server import DNSServer
+from tests.srv.records import RECORDS
+
+HAS_PUBLIC_SUFFIXES = importlib.util.find_spec("pymongo._psl") is not None
+needs_public_suffixes = pytest.mark.skipif(not HAS_PUBLIC_SUFFIXES, reason="this PyMongo has no srvAllowedHostsSuffix")
+
+
+@pytest.fixture
+async def dns_server(monkeypatch) -> AsyncIterator[DNSServer]:
+    """The server that every SRV and TXT lookup goes to."""
+    async with DNSServer(RECORDS) as server:
+        monkeypatch.setattr(srv, "new_resolver", server.resolver)
+        yield server
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens within seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.002)

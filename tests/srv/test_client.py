@@ -1,0 +1,124 @@
+"""A client with a ``mongodb+srv://`` URI: it asks DNS when it is first used, and talks to the server that DNS names."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import dns.rcode
+import pytest
+from pymongo.driver_info import DriverInfo
+from pymongo.errors import ConfigurationError, InvalidOperation
+from pymongo.uri_parser import parse_uri
+
+from motor.driver.sdam import srv
+from motor.motor_asyncio import AsyncIOMotorClient
+from tests.srv.conftest import until
+
+NAME = "cluster.example.com"
+HOST = "server.example.com"
+URI = f"mongodb+srv://{NAME}/?tls=false&serverSelectionTimeoutMS=5000"
+
+
+@pytest.fixture
+async def served(dns_server, server_uri, monkeypatch):
+    """DNS names the test's server, under a name that only this test resolves."""
+    ((address, port),) = parse_uri(server_uri)["nodelist"]
+    dns_server.records = {
+        (f"_mongodb._tcp.{NAME}", "SRV"): [f"0 0 {port} {HOST}."],
+        (NAME, "TXT"): ['"authSource=fromdns"'],
+    }
+    loop = asyncio.get_running_loop()
+    ask_system = loop.getaddrinfo
+
+    async def getaddrinfo(host, *args: Any, **kwargs: Any):
+        if host == HOST:
+            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))]
+        return await ask_system(host, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    return dns_server
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[AsyncIOMotorClient]:
+    client: AsyncIOMotorClient = AsyncIOMotorClient(URI)
+    yield client
+    await client.close()
+
+
+async def test_it_finds_its_server(served, client):
+    assert client.topology_description.server_descriptions() == {}
+    assert served.queries == []
+    reply = await client.admin.command("ping")
+    assert reply["ok"] == 1
+    assert client.options.pool_options is not None
+    assert client.options._options["authsource"] == "fromdns"
+    assert f"mongodb+srv://{NAME}" in repr(client)
+
+
+async def test_all_who_wait_share_one_lookup(served, client):
+    replies = await asyncio.gather(*(client.admin.command("ping") for _ in range(20)))
+    assert all(reply["ok"] == 1 for reply in replies)
+    assert len(served.queries) == 2
+
+
+async def test_cursors_and_bulk_writes_ask_too(served, client):
+    database = client["motor_test_srv"]
+    await database.books.insert_many([{"_id": number} for number in range(3)])
+    assert len(await database.books.find().to_list()) == 3
+    await client.drop_database(database.name)
+
+
+async def test_a_failure_reaches_all_and_the_next_use_asks_anew(served, client):
+    served.rcode = dns.rcode.NXDOMAIN
+    results = await asyncio.gather(*(client.admin.command("ping") for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(result, ConfigurationError) for result in results)
+    served.rcode = dns.rcode.NOERROR
+    assert (await client.admin.command("ping"))["ok"] == 1
+
+
+async def test_one_who_gives_up_does_not_end_it_for_the_others(served, client):
+    first, second = (asyncio.ensure_future(client.admin.command("ping")) for _ in range(2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second)["ok"] == 1
+    assert first.cancelled()
+
+
+async def test_closed_in_the_midst_of_it(served):
+    served.silent = True
+    client: AsyncIOMotorClient = AsyncIOMotorClient(URI)
+    waiting = asyncio.ensure_future(client.admin.command("ping"))
+    await until(lambda: bool(served.queries))
+    await client.close()
+    with pytest.raises(InvalidOperation):
+        await waiting
+
+
+async def test_metadata_given_before_is_sent_after(served, client):
+    client.append_metadata(DriverInfo("library", "1.0"))
+    await client.admin.command("ping")
+    assert client.options.pool_options.metadata["driver"]["name"].endswith("|Motor|library")
+
+
+async def test_a_replica_set_is_not_polled(served, client, monkeypatch):
+    monkeypatch.setattr(srv, "MIN_RESCAN_INTERVAL", 0.01)
+    served.ttl = 0
+    await client.admin.command("ping")
+    asked = len(served.queries)
+    await asyncio.sleep(0.1)
+    assert len(served.queries) == asked
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("mongodb+srv://127.0.0.1", "an IP address is not a valid hostname"),
+        (f"mongodb+srv://{NAME}/?replicaSet=rs&srvMaxHosts=1", "srvMaxHosts"),
+    ],
+)
+def test_what_needs_no_dns_is_refused_by_the_constructor(uri, message):
+    with pytest.raises(ConfigurationError, match=message):
+        AsyncIOMotorClient(uri)
