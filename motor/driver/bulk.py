@@ -176,7 +176,9 @@ class Bulk:
         if "arrayFilters" in self._uses:
             raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
         selector = writable_server_selector
-        server = executor.topology.select_now(selector) or await executor.topology.select(selector, "bulk write")
+        server = executor.topology.select_now(selector) or await executor.topology.select(
+            selector, "bulkWrite", self._bulk_id
+        )
         if "sort" in self._uses and (server.description.max_wire_version or 0) < SORT_WIRE_VERSION:
             raise ConfigurationError("Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands.")
         if self._bypass_document_validation:
@@ -204,7 +206,9 @@ class Bulk:
         offset = 0
         while offset < len(run.statements):
             selector = writable_server_selector
-            server = executor.topology.select_now(selector) or await executor.topology.select(selector, run.kind)
+            server = executor.topology.select_now(selector) or await executor.topology.select(
+                selector, run.kind, self._bulk_id
+            )
             await encoder.fill(server.description.max_write_batch_size, server.description.max_message_size)
             concern = last if len(run.statements) - offset == 1 or write_concern is last else write_concern
             acknowledged = self._target.write_concern.acknowledged

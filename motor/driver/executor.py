@@ -77,7 +77,9 @@ class Executor:
         """
         if server is None:
             selector = operation.selector
-            server = self.topology.select_now(selector) or await self.topology.select(selector, operation.name)
+            server = self.topology.select_now(selector) or await self.topology.select(
+                selector, operation.name, operation.operation_id
+            )
         return await self._attempt(operation, server, session, pin)
 
     def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -114,10 +114,10 @@ class MonitoredCommand:
     def succeeded(self, reply: Any) -> None:
         """Tell that the server replied, and did what it was told."""
         duration = datetime.timedelta(seconds=time.monotonic() - self._started)
-        if self._secret:
-            reply = {}
-        self._log("Command succeeded", durationMS=duration, reply=reply)
+        self._log("Command succeeded", durationMS=duration, reply=reply, speculative_authenticate=self._secret)
         if self._listeners:
+            if self._secret:
+                reply = {}
             event = CommandSucceededEvent(
                 duration,
                 reply,

@@ -17,11 +17,12 @@ _logger = logging.getLogger("pymongo.serverSelection")
 class SelectionLog:
     """The lines of one selection, for one operation."""
 
-    __slots__ = ("_client_id", "_operation", "_selector")
+    __slots__ = ("_client_id", "_operation", "_operation_id", "_selector")
 
-    def __init__(self, selector: Any, operation: str, client_id: ObjectId) -> None:
+    def __init__(self, selector: Any, operation: str, operation_id: int | None, client_id: ObjectId) -> None:
         self._selector = selector
         self._operation = operation
+        self._operation_id = operation_id
         self._client_id = client_id
 
     @staticmethod
@@ -53,6 +54,7 @@ class SelectionLog:
                 clientId=self._client_id,
                 selector=self._selector,
                 operation=self._operation,
+                operationId=self._operation_id,
                 topologyDescription=description,
                 **fields,
             )

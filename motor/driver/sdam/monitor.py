@@ -143,7 +143,8 @@ class Monitor:
         connection = cast(Connection, self._connection)
         duration = time.monotonic() - started
         self._events.heartbeat_succeeded(self._address, duration, hello, connection.id, connection.server_connection_id)
-        self._hello_ok = hello.hello_ok
+        # A server says so only in reply to a command of the old name.
+        self._hello_ok = self._hello_ok or hello.hello_ok
         if not hello.awaitable:
             self._round_trips.add(connection.last_round_trip)
         return ServerDescription(
@@ -172,6 +173,7 @@ class Monitor:
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
+        self._hello_ok = False
         if connection is not None:
             connection.close()
 
@@ -183,6 +185,7 @@ class RoundTripMonitor:
         self._address = address
         self._options = options
         self._round_trips = round_trips
+        self._hello_ok = False
         self._connection: Connection | None = None
         self._task = start_task(self._run(), f"motor round trip monitor {address}")
 
@@ -209,10 +212,10 @@ class RoundTripMonitor:
         if connection is None or connection.closed:
             connection = self._connection = Connection(self._address, self._options)
             await connection.open()
-            await shake_hands(connection, self._options)
+            self._hello_ok = (await shake_hands(connection, self._options)).hello_ok
         else:
             timeout = self._options.pool_options.connect_timeout
-            await connection.command("admin", hello_command(self._options, hello_ok=True), timeout)
+            await connection.command("admin", hello_command(self._options, self._hello_ok), timeout)
         return connection.last_round_trip
 
     def _disconnect(self) -> None:

@@ -75,14 +75,14 @@ class Topology:
         """A suitable server among those known, without waiting; ``None`` if it takes :meth:`select` to find one."""
         return None if SelectionLog.watched() else self._choose(selector)
 
-    async def select(self, selector: Selector, operation: str) -> Server:
-        """A suitable server, waiting for one up to serverSelectionTimeoutMS.
+    async def select(self, selector: Selector, operation: str, operation_id: int | None = None) -> Server:
+        """A suitable server, waiting for one up to serverSelectionTimeoutMS. The log names the operation and its id.
 
         Raises :class:`~pymongo.errors.ServerSelectionTimeoutError`, which says what was found and what failed.
         """
         timeout = self.settings.options.server_selection_timeout
         deadline = time.monotonic() + timeout
-        log = SelectionLog(selector, operation, self.settings.topology_id)
+        log = SelectionLog(selector, operation, operation_id, self.settings.topology_id)
         log.started(self.description)
         waiting = False
         while True:

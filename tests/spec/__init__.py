@@ -1,0 +1,1 @@
+"""MongoDB's own specification tests: its JSON files, run by our runners."""

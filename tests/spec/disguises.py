@@ -1,0 +1,169 @@
+"""A server in disguise: what is said to it goes through relays that let it answer hello as a mongos, as a load balancer
+before several, or as one of the members of a replica set.
+
+A driver knows one deployment from the other by nothing but that answer, and the server we have is only itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import bson
+from bson.objectid import ObjectId
+
+Document = dict[str, Any]
+
+_HOST = "127.0.0.1"
+_HEADER = struct.Struct("<iiii")
+_OP_QUERY, _OP_MSG = 2004, 2013
+_MSG_BODY = 5
+_REPLY_BODY = 20
+_GREETINGS = (b"hello", b"ismaster", b"isMaster")
+_MORE_TO_COME = 2
+_OF_REPLICA_SETS = {
+    *("setName", "setVersion", "electionId", "hosts", "passives", "arbiters", "primary", "secondary", "me", "lastWrite")
+}
+
+Disguise = Callable[[Document], Document]
+
+
+@dataclass
+class Relay:
+    """One port. Each connection gets the next of the disguises, each of which changes the answer to hello."""
+
+    server: tuple[str, int]
+    disguises: list[Disguise]
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self._turns = cycle(self.disguises)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"{_HOST}:{self.port}"
+
+    async def open(self) -> asyncio.Server:
+        """Listen."""
+        listener = await asyncio.start_server(self._accept, _HOST, 0)
+        self.port = listener.sockets[0].getsockname()[1]
+        return listener
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        disguise = next(self._turns)
+        greetings: set[int] = set()
+        server_reader, server_writer = await asyncio.open_connection(*self.server)
+        there = asyncio.ensure_future(_forward(reader, server_writer, greetings, disguise))
+        back = asyncio.ensure_future(_forward(server_reader, writer, greetings, disguise))
+        try:
+            await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            there.cancel()
+            back.cancel()
+            server_writer.close()
+            writer.close()
+
+
+@contextmanager
+def relays(*opened: Relay) -> Iterator[None]:
+    """Relays at work, in a thread with a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    listeners = [asyncio.run_coroutine_threadsafe(relay.open(), loop).result() for relay in opened]
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(_end(listeners), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _end(listeners: list[asyncio.Server]) -> None:
+    for listener in listeners:
+        listener.close()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)
+
+
+async def _forward(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, greetings: set[int], disguise: Disguise
+) -> None:
+    """Pass on message by message; `greetings` holds the ids of those whose answer is to be changed."""
+    with suppress(asyncio.IncompleteReadError, OSError):
+        while True:
+            header = await reader.readexactly(_HEADER.size)
+            size, request_id, response_to, opcode = _HEADER.unpack(header)
+            body = await reader.readexactly(size - _HEADER.size)
+            if response_to in greetings:
+                greetings.discard(response_to)
+                if opcode == _OP_MSG and body[0] & _MORE_TO_COME:
+                    greetings.add(request_id)
+                body = _answer(opcode, body, disguise)
+            elif not response_to and _is_greeting(opcode, body):
+                greetings.add(request_id)
+                body = _without_load_balancer(opcode, body)
+            writer.write(_HEADER.pack(_HEADER.size + len(body), request_id, response_to, opcode) + body)
+            await writer.drain()
+
+
+def _start(opcode: int, body: bytes) -> int:
+    """Where the command begins."""
+    return _MSG_BODY if opcode == _OP_MSG else body.index(b"\0", 4) + 9
+
+
+def _is_greeting(opcode: int, body: bytes) -> bool:
+    if opcode not in (_OP_MSG, _OP_QUERY):
+        return False
+    # A command's name is the first key of its document.
+    start = _start(opcode, body) + 5
+    return body[start : body.index(b"\0", start)] in _GREETINGS
+
+
+def _without_load_balancer(opcode: int, body: bytes) -> bytes:
+    """The server would not know what is meant."""
+    start = _start(opcode, body)
+    (size,) = struct.unpack_from("<i", body, start)
+    command = bson.decode(body[start : start + size])
+    command.pop("loadBalanced", None)
+    return body[:start] + bson.encode(command) + body[start + size :]
+
+
+def _answer(opcode: int, body: bytes, disguise: Disguise) -> bytes:
+    start = _MSG_BODY if opcode == _OP_MSG else _REPLY_BODY
+    hello: Document = bson.decode(body[start:])
+    return body[:start] + bson.encode(disguise(hello)) if hello.get("ok") == 1 else body
+
+
+def mongos(hello: Document) -> Document:
+    """A mongos."""
+    return {**{name: value for name, value in hello.items() if name not in _OF_REPLICA_SETS}, "msg": "isdbgrid"}
+
+
+def service() -> Disguise:
+    """A mongos behind a load balancer."""
+    service_id = ObjectId()
+    return lambda hello: {**mongos(hello), "serviceId": service_id}
+
+
+def member(index: int, relays: list[Relay]) -> Disguise:
+    """One of the members of a replica set, the first of which is its primary."""
+
+    def disguise(hello: Document) -> Document:
+        addresses = [relay.address for relay in relays]
+        is_primary = index == 0
+        roles = {"isWritablePrimary": is_primary, "ismaster": is_primary, "secondary": not is_primary}
+        return {**hello, **roles, "hosts": addresses, "primary": addresses[0], "me": addresses[index]}
+
+    return disguise

@@ -1,0 +1,192 @@
+"""The operations of a test that are none of the driver's: on the object ``testRunner``."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pymongo.monitoring import CommandStartedEvent
+from pymongo.server_type import SERVER_TYPE
+from pymongo.topology_description import TopologyDescription
+
+from motor._pymongo import Address
+
+from .entities import topology_of
+from .errors import UnsupportedError
+from .waiting import until
+
+if TYPE_CHECKING:
+    from .runner import Run
+
+Spec = Mapping[str, Any]
+
+
+async def run(run: Run, name: str, arguments: Spec) -> None:
+    """Run one of them."""
+    if name not in _OPERATIONS:
+        raise UnsupportedError(f"the test runner's operation {name}")
+    await _OPERATIONS[name](run, arguments)
+
+
+async def _fail_point(run: Run, arguments: Spec) -> None:
+    fail_point = copy.deepcopy(arguments["failPoint"])
+    commands = fail_point.get("data", {}).get("failCommands", [])
+    if "ismaster" in commands:
+        # SecantusDB knows it by its other spelling only.
+        commands.append("isMaster")
+    run.closing.callback(run.server.turn_off, fail_point["configureFailPoint"])
+    await run.entities.client(arguments["client"]).admin.command(fail_point)
+
+
+async def _create_entities(run: Run, arguments: Spec) -> None:
+    await run.entities.create(arguments["entities"])
+
+
+async def _wait(run: Run, arguments: Spec) -> None:
+    await asyncio.sleep(arguments["ms"] / 1000)
+
+
+async def _wait_for_event(run: Run, arguments: Spec) -> None:
+    recorder = run.entities.recorder(arguments["client"])
+    event, count = arguments["event"], arguments["count"]
+    await until(lambda: recorder.count(event, run.matcher) >= count, f"{count} of {event}, found {recorder.events}")
+
+
+async def _assert_event_count(run: Run, arguments: Spec) -> None:
+    recorder = run.entities.recorder(arguments["client"])
+    assert recorder.count(arguments["event"], run.matcher) == arguments["count"], recorder.events
+
+
+async def _run_on_thread(run: Run, arguments: Spec) -> None:
+    run.entities.thread(arguments["thread"]).run_soon(lambda: run.run_operations([arguments["operation"]]))
+
+
+async def _wait_for_thread(run: Run, arguments: Spec) -> None:
+    await run.entities.thread(arguments["thread"]).join()
+
+
+async def _record_topology_description(run: Run, arguments: Spec) -> None:
+    run.entities[arguments["id"]] = run.entities.client(arguments["client"]).topology_description
+
+
+async def _assert_topology_type(run: Run, arguments: Spec) -> None:
+    assert run.entities[arguments["topologyDescription"]].topology_type_name == arguments["topologyType"]
+
+
+async def _wait_for_primary_change(run: Run, arguments: Spec) -> None:
+    client = run.entities.client(arguments["client"])
+    before = _primary(run.entities[arguments["priorTopologyDescription"]])
+    await until(
+        lambda: _primary(client.topology_description) not in (None, before),
+        f"another primary than {before}",
+        arguments.get("timeoutMS", 10_000) / 1000,
+    )
+
+
+def _primary(description: TopologyDescription) -> Address | None:
+    servers = description.server_descriptions().values()
+    return next((server.address for server in servers if server.server_type == SERVER_TYPE.RSPrimary), None)
+
+
+async def _assert_collection_exists(run: Run, arguments: Spec) -> None:
+    assert arguments["collectionName"] in run.server.client[arguments["databaseName"]].list_collection_names()
+
+
+async def _assert_collection_not_exists(run: Run, arguments: Spec) -> None:
+    assert arguments["collectionName"] not in run.server.client[arguments["databaseName"]].list_collection_names()
+
+
+async def _assert_index_exists(run: Run, arguments: Spec) -> None:
+    assert arguments["indexName"] in _index_names(run, arguments)
+
+
+async def _assert_index_not_exists(run: Run, arguments: Spec) -> None:
+    assert arguments["indexName"] not in _index_names(run, arguments)
+
+
+def _index_names(run: Run, arguments: Spec) -> list[str]:
+    collection = run.server.client[arguments["databaseName"]][arguments["collectionName"]]
+    return list(collection.index_information())
+
+
+async def _assert_same_lsid(run: Run, arguments: Spec) -> None:
+    first, second = _last_two_lsids(run, arguments)
+    assert first == second
+
+
+async def _assert_different_lsid(run: Run, arguments: Spec) -> None:
+    first, second = _last_two_lsids(run, arguments)
+    assert first != second
+
+
+def _last_two_lsids(run: Run, arguments: Spec) -> list[Any]:
+    events = [event for _, event in run.entities.recorder(arguments["client"]).events]
+    return [event.command["lsid"] for event in events if isinstance(event, CommandStartedEvent)][-2:]
+
+
+async def _assert_number_connections_checked_out(run: Run, arguments: Spec) -> None:
+    topology = await topology_of(run.entities.client(arguments["client"]))
+    connections = [connection for server in topology._servers.values() for connection in server.pool._open]
+    assert sum(connection.checked_out for connection in connections) == arguments["connections"]
+
+
+async def _loop(run: Run, arguments: Spec) -> None:
+    """Repeat operations ``numIterations`` times; without it, a test would be ended from outside, which ours is not."""
+    if "numIterations" not in arguments:
+        raise UnsupportedError("an endless loop")
+    errors = _list_entity(run, arguments.get("storeErrorsAsEntity") or arguments.get("storeFailuresAsEntity"))
+    failures = _list_entity(run, arguments.get("storeFailuresAsEntity") or arguments.get("storeErrorsAsEntity"))
+    iterations = successes = 0
+    for _ in range(arguments["numIterations"]):
+        iterations += 1
+        try:
+            for operation in arguments["operations"]:
+                await run.run_operations([operation])
+                successes += 1
+        except AssertionError as error:
+            _store(failures, error)
+        except Exception as error:
+            _store(errors, error)
+    for name, count in (("storeIterationsAsEntity", iterations), ("storeSuccessesAsEntity", successes)):
+        if name in arguments:
+            run.entities[arguments[name]] = count
+
+
+def _list_entity(run: Run, name: str | None) -> list[Any] | None:
+    if name is None:
+        return None
+    if name not in run.entities:
+        run.entities[name] = []
+    entity: list[Any] = run.entities[name]
+    return entity
+
+
+def _store(entity: list[Any] | None, error: Exception) -> None:
+    if entity is None:
+        raise error
+    entity.append({"error": str(error), "time": time.time()})
+
+
+_OPERATIONS: dict[str, Callable[[Run, Spec], Awaitable[None]]] = {
+    "assertCollectionExists": _assert_collection_exists,
+    "assertCollectionNotExists": _assert_collection_not_exists,
+    "assertDifferentLsidOnLastTwoCommands": _assert_different_lsid,
+    "assertEventCount": _assert_event_count,
+    "assertIndexExists": _assert_index_exists,
+    "assertIndexNotExists": _assert_index_not_exists,
+    "assertNumberConnectionsCheckedOut": _assert_number_connections_checked_out,
+    "assertSameLsidOnLastTwoCommands": _assert_same_lsid,
+    "assertTopologyType": _assert_topology_type,
+    "createEntities": _create_entities,
+    "failPoint": _fail_point,
+    "loop": _loop,
+    "recordTopologyDescription": _record_topology_description,
+    "runOnThread": _run_on_thread,
+    "wait": _wait,
+    "waitForEvent": _wait_for_event,
+    "waitForPrimaryChange": _wait_for_primary_change,
+    "waitForThread": _wait_for_thread,
+}

@@ -1,0 +1,113 @@
+"""The server that the tests run on: what it is, and what has to be done on it around a test.
+
+That is done with PyMongo's own client, so that none of it depends on the driver under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect, OperationFailure
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+
+class TestServer:
+    """Facts about the deployment at `uri`, and a client on it."""
+
+    __test__ = False  # it is no test, whatever its name starts with
+
+    def __init__(self, uri: str, uri_of_several: str | None = None) -> None:
+        self._uri = uri
+        self._uri_of_several = uri_of_several or uri
+        # It asks for no heartbeats, which would use up fail points that are meant for the driver.
+        self.client: MongoClient[dict[str, Any]] = MongoClient(
+            uri, serverMonitoringMode="poll", heartbeatFrequencyMS=10**7, retryReads=False, retryWrites=False
+        )
+        hello = self.client.admin.command("hello")
+        self._version = tuple(self.client.admin.command("buildInfo")["versionArray"][:3])
+        self._parameters = self.client.admin.command({"getParameter": "*"})
+        self.set_name = hello.get("setName")
+        self._topology = "load-balanced" if self.client.options.load_balanced else _topology(hello)
+        self._has_auth = bool(self.client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"])
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()
+
+    def uri_of(self, several_mongoses: bool | None) -> str:
+        """Where a client entity connects to: one mongos, unless it is to use several."""
+        if several_mongoses:
+            return self._uri_of_several
+        if self._topology != "sharded" or several_mongoses is None:
+            return self._uri
+        first, _, rest = self._uri.partition(",")
+        _, slash, options = rest.partition("/")
+        return first + slash + options
+
+    def suits(self, requirements: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether the server is as one of ``runOnRequirements`` says, if there are any."""
+        requirements = list(requirements)
+        return not requirements or any(map(self._suits, requirements))
+
+    def _suits(self, requirement: Mapping[str, Any]) -> bool:
+        # csfle and authMechanism are asked for where the driver encrypts or authenticates, which it cannot yet.
+        return (
+            _parse(requirement.get("minServerVersion", "0")) <= self._version
+            and self._version <= _parse(requirement.get("maxServerVersion", "999.999.999"))
+            and self._is_one_of(requirement.get("topologies"))
+            and all(
+                self._parameters.get(name) == value for name, value in requirement.get("serverParameters", {}).items()
+            )
+            and requirement.get("auth", self._has_auth) is self._has_auth
+            and requirement.get("serverless") != "require"
+            and not requirement.get("csfle")
+        )
+
+    def _is_one_of(self, topologies: list[str] | None) -> bool:
+        if topologies is None:
+            return True
+        return self._topology in {name.replace("sharded-replicaset", "sharded") for name in topologies}
+
+    def load(self, collections: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Make collections that hold just ``initialData``; the cluster time after that comes back."""
+        with self.client.start_session(causal_consistency=False) as session:
+            for data in collections:
+                concern = WriteConcern("majority")
+                database = self.client.get_database(data["databaseName"], write_concern=concern)
+                database.drop_collection(data["collectionName"], session=session)
+                options = data.get("createOptions", {})
+                if options or not data["documents"]:
+                    database.create_collection(data["collectionName"], session=session, check_exists=False, **options)
+                if data["documents"]:
+                    database[data["collectionName"]].insert_many(data["documents"], session=session)
+            cluster_time: Mapping[str, Any] | None = session.cluster_time
+        return cluster_time
+
+    def documents(self, database: str, collection: str) -> list[dict[str, Any]]:
+        """All documents of a collection, by their _id."""
+        source = self.client[database].get_collection(collection, read_concern=ReadConcern("local"))
+        return list(source.find(sort=[("_id", 1)]))
+
+    def turn_off(self, fail_point: str) -> None:
+        """Turn a fail point off."""
+        self.client.admin.command({"configureFailPoint": fail_point, "mode": "off"})
+
+    def kill_sessions(self) -> None:
+        """End the transactions that a failed test may have left open."""
+        # It may interrupt itself.
+        with suppress(AutoReconnect, OperationFailure):
+            self.client.admin.command("killAllSessions", [])
+
+
+def _topology(hello: Mapping[str, Any]) -> str:
+    if hello.get("msg") == "isdbgrid":
+        return "sharded"
+    return "replicaset" if "setName" in hello else "single"
+
+
+def _parse(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
