@@ -12,6 +12,7 @@ from typing import Any, cast
 from bson import _array_of_documents_to_buffer as array_to_documents
 from bson import _decode_all_selective as decode_all_selective
 from bson import _dict_to_bson as encode_document
+from bson.codec_options import CodecOptions
 from pymongo.client_options import ClientOptions
 from pymongo.collation import validate_collation_or_none
 from pymongo.common import (
@@ -113,6 +114,7 @@ __all__ = [
     "handle_option_deprecations",
     "handle_security_options",
     "has_credentials",
+    "has_decoders",
     "in_function_as_a_service",
     "index_document",
     "index_list",
@@ -178,6 +180,11 @@ def ssl_context_of(options: ClientOptions) -> SSLContext | None:
     """The TLS context that PyMongo built from the options; ``None`` without TLS."""
     context: Any = options.pool_options._ssl_context
     return cast("SSLContext | None", context)
+
+
+def has_decoders(codec_options: CodecOptions[Any]) -> bool:
+    """Whether the type registry has decoders of the application's."""
+    return bool(codec_options.type_registry._decoder_map)
 
 
 def has_credentials(options: ClientOptions) -> bool:

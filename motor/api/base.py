@@ -47,13 +47,20 @@ class AgnosticBase:
         return start(coroutine, self._client._asyncio_loop)
 
     def _run(self, operation: Operation[T], session: Any = None) -> asyncio.Future[T]:
-        return start(self._execute(operation, session), self._client._asyncio_loop)
+        return start(self._run_operation(operation, session), self._client._asyncio_loop)
 
-    async def _execute(self, operation: Operation[T], session: Any = None) -> T:
+    async def _run_operation(self, operation: Operation[T], session: Any) -> T:
+        return await self._execute(operation, session)
+
+    def _execute(self, operation: Operation[T], session: Any = None) -> Coroutine[Any, Any, T]:
+        """Check `operation`, and run it once awaited."""
         self._check_session(session)
         operation.prepare()
-        deployment = self._client._deployment
-        executor = deployment.executor() or await deployment.resolve()
+        executor = self._client._deployment.executor()
+        return self._resolve_and_execute(operation) if executor is None else executor.execute(operation)
+
+    async def _resolve_and_execute(self, operation: Operation[T]) -> T:
+        executor = await self._client._deployment.resolve()
         return await executor.execute(operation)
 
 

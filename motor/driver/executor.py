@@ -62,24 +62,29 @@ class Executor:
         self._loop = asyncio.get_running_loop()
         self._background: set[asyncio.Task[None]] = set()
 
-    async def execute(
+    def execute(
         self,
         operation: Operation[Result],
         session: ServerSession | None = None,
         server: Server | None = None,
         pin: CursorPin | None = None,
-    ) -> Result:
-        """Run `operation`, which has been prepared, and return its result.
+    ) -> Coroutine[Any, Any, Result]:
+        """Run `operation`, which has been prepared, and return its result, once awaited.
 
         `session` is for an operation that shares its session with others, as those of one cursor do; `server` for one
         that only that server can do, and `pin` for one that shares its connection, too. Raises the exceptions of
         :mod:`pymongo.errors`.
         """
+        # A function that gives a coroutine, and not one itself: each level of them costs every operation.
+        server = server or self.topology.select_now(operation.selector)
         if server is None:
-            selector = operation.selector
-            server = self.topology.select_now(selector) or await self.topology.select(
-                selector, operation.name, operation.operation_id
-            )
+            return self._select_and_attempt(operation, session, pin)
+        return self._attempt(operation, server, session, pin)
+
+    async def _select_and_attempt(
+        self, operation: Operation[Result], session: ServerSession | None, pin: CursorPin | None
+    ) -> Result:
+        server = await self.topology.select(operation.selector, operation.name, operation.operation_id)
         return await self._attempt(operation, server, session, pin)
 
     def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -242,7 +247,7 @@ class Executor:
 
     def _decode(self, operation: Operation[Any], document: bytes | memoryview) -> Any:
         fields = operation.reply_fields
-        if fields is None:
+        if fields is None or (len(document) <= SMALL_REPLY and operation.target.decodes_plainly):
             return bson.decode(document, operation.reply_codec)
         if len(document) <= SMALL_REPLY:
             return decode_all_selective(document, operation.reply_codec, fields)[0]

@@ -12,7 +12,9 @@ from motor.driver.sdam.topology import Topology
 
 def topology_of(client: AgnosticClient) -> Topology:
     """The topology that the client has in the running loop."""
-    return client._deployment.executor().topology
+    executor = client._deployment.executor()
+    assert executor is not None
+    return executor.topology
 
 
 def server_of(client: AgnosticClient) -> Server:

@@ -49,6 +49,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.loop = asyncio.get_running_loop()
         self.closed = False
         self.checked_out = False
+        self.watched = False
         self.idle_since = 0.0
         self.max_bson_size = MAX_BSON_SIZE
         self.max_write_batch_size = MAX_WRITE_BATCH_SIZE

@@ -106,6 +106,7 @@ class Pool:
             self._monitor.check_out_failed(self._failure_reason(error), time.monotonic() - started)
             raise
         self._monitor.checked_out(connection.id, time.monotonic() - started)
+        connection.watched = self._monitor.watched
         return connection
 
     def check_in(self, connection: Connection) -> None:
@@ -113,7 +114,7 @@ class Pool:
         come.
         """
         connection.checked_out = False
-        if self._monitor.watched:
+        if connection.watched:
             self._monitor.checked_in(connection.id)
         if connection.closed:
             reason = ConnectionClosedReason.POOL_CLOSED if self._closed else ConnectionClosedReason.ERROR
@@ -172,6 +173,7 @@ class Pool:
             connection = self._idle.pop()
             if self._max_idle_time is None or time.monotonic() - connection.idle_since < self._max_idle_time:
                 connection.checked_out = True
+                connection.watched = False
                 return connection
             self._close(connection, ConnectionClosedReason.IDLE)
         return None

@@ -12,7 +12,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import ReadPreferenceMode, index_document, writable_server_selector
+from motor._pymongo import ReadPreferenceMode, has_decoders, index_document, writable_server_selector
 from motor.driver.cmap.connection import Connection
 from motor.driver.sdam.selection import Selector
 
@@ -42,6 +42,14 @@ class Target:
     write_concern: WriteConcern = field(default_factory=WriteConcern)
     read_concern: ReadConcern = field(default_factory=ReadConcern)
     _reply_codec: CodecOptions[dict[str, Any]] | None = None
+    _decodes_plainly: bool | None = None
+
+    @property
+    def decodes_plainly(self) -> bool:
+        """Whether no type of the user's takes part in decoding: then a whole reply is decoded alike."""
+        if self._decodes_plainly is None:
+            self._decodes_plainly = not has_decoders(self.codec_options)
+        return self._decodes_plainly
 
     @property
     def namespace(self) -> str:

@@ -267,7 +267,7 @@ class Topology:
     def _replace(self, description: TopologyDescription, quiet: bool = False) -> None:
         previous, self.description = self.description, description
         self.single = description.topology_type == TOPOLOGY_TYPE.Single
-        self.sessions.timeout_minutes = description.logical_session_timeout_minutes
+        self.sessions.set_timeout(description.logical_session_timeout_minutes)
         for address in [address for address in self._servers if not description.has_server(address)]:
             self._servers.pop(address).close()
             self.events.server_closed(address)

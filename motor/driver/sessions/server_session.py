@@ -29,13 +29,17 @@ class ServerSessionPool:
 
     def __init__(self) -> None:
         self._sessions: deque[ServerSession] = deque()
-        self.timeout_minutes: int | None = None
+        self._lifetime: float | None = None
+
+    def set_timeout(self, minutes: int | None) -> None:
+        """After how many idle minutes the servers drop a session. One is left out: a session may not end on its way."""
+        self._lifetime = None if minutes is None else (minutes - 1) * 60
 
     def acquire(self) -> ServerSession:
         """A session that is still alive on the server, or a new one."""
         if self._sessions:
             session = self._sessions.pop()
-            if not self._expired(session, time.monotonic()):
+            if self._lifetime is None or time.monotonic() - session.last_use <= self._lifetime:
                 return session
             # The others have been idle even longer.
             self._sessions.clear()
@@ -47,9 +51,6 @@ class ServerSessionPool:
             return
         now = session.last_use = time.monotonic()
         self._sessions.append(session)
-        while self._expired(self._sessions[0], now) and self._sessions[0] is not session:
-            self._sessions.popleft()
-
-    def _expired(self, session: ServerSession, now: float) -> bool:
-        """Whether it has been idle so long that the server drops it within the next minute, or has dropped it."""
-        return self.timeout_minutes is not None and now - session.last_use > (self.timeout_minutes - 1) * 60
+        if self._lifetime is not None:
+            while now - self._sessions[0].last_use > self._lifetime:
+                self._sessions.popleft()
