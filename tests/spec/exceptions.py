@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 EXPECTED_FAILURES: dict[str, tuple[str, ...]] = {
-    "Any deployment: what a timeout of the wait queue tells of cursors behind a load balancer": (
-        "load_balancer/wait-queue-timeouts: wait queue timeout errors include cursor statistics",
-    ),
     "Sessions": (
+        "load_balancer/wait-queue-timeouts: wait queue timeout errors include cursor statistics",
         "command_logging/command: *",
         "run_command/unified/runCommand: *",
         "run_command/unified/runCursorCommand: *",
