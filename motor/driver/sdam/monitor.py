@@ -48,6 +48,7 @@ class Monitor:
         self._connection: Connection | None = None
         self._hello_ok = False
         self._check_cancelled = False
+        self._retried_at = float("-inf")
         self._closed = False
         self._wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = start_task(self._run(), f"motor monitor {address}")
@@ -107,9 +108,16 @@ class Monitor:
         if streams and not self._closed:
             if self._round_trip_monitor is None:
                 self._round_trip_monitor = RoundTripMonitor(self._address, self._options, self._round_trips)
-        elif not (description.error and was_known):
-            # A server that was known and failed is asked once more at once.
+        elif not (description.error and was_known and self._may_retry_at_once()):
             await self._rest()
+
+    def _may_retry_at_once(self) -> bool:
+        """A server that was known and fails is asked once more at once, but not one that fails again and again."""
+        now = time.monotonic()
+        retry = now - self._retried_at > MIN_HEARTBEAT_INTERVAL
+        if retry:
+            self._retried_at = now
+        return retry
 
     async def _rest(self) -> None:
         await asyncio.sleep(MIN_HEARTBEAT_INTERVAL)
