@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -63,16 +64,18 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
 
     async def next(self) -> DocumentType:
         """The next document. Raises StopAsyncIteration when there are no more."""
-        cursor = self._cursor
-        documents = cursor.documents
-        while not documents:
-            await self._refresh()
-            if not documents and (cursor.tailable or not cursor.alive):
-                raise StopAsyncIteration
-        document: DocumentType = documents.popleft()
-        return document
+        documents: deque[DocumentType] = self._cursor.documents
+        if not documents:
+            await self._fill(documents)
+        return documents.popleft()
 
     __anext__ = next
+
+    async def _fill(self, documents: deque[DocumentType]) -> None:
+        while not documents:
+            await self._refresh()
+            if not documents and (self._cursor.tailable or not self._cursor.alive):
+                raise StopAsyncIteration
 
     async def _refresh(self) -> int:
         return await self._cursor.refresh()
