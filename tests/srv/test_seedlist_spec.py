@@ -1,12 +1,14 @@
 """MongoDB's tests of "Initial DNS Seedlist Discovery": from a URI to seeds and options. Nothing is connected to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pymongo.errors import ConfigurationError
 
-from motor._pymongo import SRV_SERVICE_NAME, CaseInsensitiveDictionary, split_hosts, validate_uri
-from motor.driver.sdam.srv import SrvSettings, merge_options, resolve_options, resolve_seedlist
+from motor._pymongo import split_hosts
+from motor.api.client_settings import parse_settings
+from motor.driver.sdam.srv import resolve_options, resolve_seedlist
 from tests.spec.cases import Case, cases
 from tests.srv.conftest import HAS_PUBLIC_SUFFIXES
 
@@ -19,19 +21,14 @@ _PARSED = {
 }
 
 
-async def discover(uri: str) -> tuple[list[Any], CaseInsensitiveDictionary, dict[str, Any]]:
-    """The seeds, the options, and the URI's other parts."""
-    parsed = validate_uri(uri, 27017, validate=True, warn=False, normalize=False)
-    options = CaseInsensitiveDictionary(parsed["options"])
-    max_hosts = options.get("srvMaxHosts") or 0
-    settings = SrvSettings(
-        parsed["fqdn"],
-        options.get("srvServiceName", SRV_SERVICE_NAME),
-        max_hosts,
-        options.get("srvAllowedHostsSuffix"),
-    )
-    hosts = (await resolve_seedlist(settings)).hosts
-    return hosts, merge_options(options, await resolve_options(settings), hosts, max_hosts), parsed
+async def discover(uri: str) -> tuple[list[Any], Mapping[str, Any], dict[str, Any]]:
+    """The seeds, the options, and the URI's other parts: as a client finds them out."""
+    settings = parse_settings(uri, None, {}, "asyncio")
+    srv = settings.topology.srv
+    assert srv is not None
+    resolved = settings.resolved(await resolve_seedlist(srv), await resolve_options(srv))
+    parts = {"username": settings.username, "password": settings.password, "database": settings.default_database}
+    return list(resolved.seeds), resolved.options._options, parts
 
 
 @cases("srv_seedlist/*/*.json")
