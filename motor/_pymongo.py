@@ -18,11 +18,9 @@ from pymongo.collation import validate_collation_or_none
 from pymongo.common import (
     CONNECT_TIMEOUT,
     MAX_BSON_SIZE,
-    MAX_MESSAGE_SIZE,
     MAX_WRITE_BATCH_SIZE,
     SRV_SERVICE_NAME,
     TIMEOUT_OPTIONS,
-    partition_node,
     validate_is_document_type,
     validate_is_mapping,
     validate_list,
@@ -30,7 +28,6 @@ from pymongo.common import (
     validate_non_negative_integer_or_none,
     validate_ok_for_replace,
     validate_ok_for_update,
-    validate_read_preference,
 )
 from pymongo.common import _CaseInsensitiveDictionary as CaseInsensitiveDictionary
 from pymongo.common import validate as validate_option
@@ -39,7 +36,6 @@ from pymongo.cursor_shared import _QUERY_OPTIONS as QUERY_OPTIONS
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import PyMongoError
 from pymongo.helpers_shared import _NOT_PRIMARY_CODES as NOT_PRIMARY_CODES
-from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES as RETRYABLE_ERROR_CODES
 from pymongo.helpers_shared import _SHUTDOWN_CODES as SHUTDOWN_CODES
 from pymongo.helpers_shared import _check_command_response as check_command_response
 from pymongo.helpers_shared import _check_write_command_response as check_write_command_response
@@ -63,16 +59,15 @@ from pymongo.topology_description import (
 from pymongo.typings import _Address as Address
 from pymongo.typings import _CollationIn as CollationIn
 from pymongo.typings import _Pipeline as Pipeline
-from pymongo.uri_parser_shared import (
-    SRV_SCHEME,
-    split_hosts,
-    split_options,
-)
 from pymongo.uri_parser_shared import _check_options as check_options
 from pymongo.uri_parser_shared import _handle_option_deprecations as handle_option_deprecations
 from pymongo.uri_parser_shared import _handle_security_options as handle_security_options
 from pymongo.uri_parser_shared import _normalize_options as normalize_options
 from pymongo.uri_parser_shared import _validate_uri as validate_uri
+from pymongo.uri_parser_shared import (
+    split_hosts,
+    split_options,
+)
 from pymongo.write_concern import validate_boolean
 
 __all__ = [
@@ -80,13 +75,10 @@ __all__ = [
     "CONNECT_TIMEOUT",
     "CURSOR_CLOSED_ERRORS",
     "MAX_BSON_SIZE",
-    "MAX_MESSAGE_SIZE",
     "MAX_WRITE_BATCH_SIZE",
     "NOT_PRIMARY_CODES",
     "QUERY_OPTIONS",
-    "RETRYABLE_ERROR_CODES",
     "SHUTDOWN_CODES",
-    "SRV_SCHEME",
     "SRV_SERVICE_NAME",
     "TIMEOUT_OPTIONS",
     "Address",
@@ -122,7 +114,6 @@ __all__ = [
     "is_public_suffix",
     "non_default_pool_options",
     "normalize_options",
-    "partition_node",
     "split_hosts",
     "split_options",
     "ssl_context_of",
@@ -138,7 +129,6 @@ __all__ = [
     "validate_ok_for_replace",
     "validate_ok_for_update",
     "validate_option",
-    "validate_read_preference",
     "validate_uri",
     "writable_server_selector",
     "write_concern_error_of",

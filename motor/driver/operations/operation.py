@@ -185,13 +185,6 @@ def add_read_concern(command: Command, read_concern: ReadConcern) -> None:
         command["readConcern"] = read_concern.document
 
 
-def add_options(command: Command, options: Mapping[str, Any]) -> None:
-    """Put those of `options` on `command` that are not ``None``."""
-    for name, value in options.items():
-        if value is not None:
-            command[name] = value
-
-
 def hint_document(hint: Any) -> Any:
     """A hint as the server takes it: an index's name, or its key document."""
     return hint if hint is None or isinstance(hint, str) else index_document(hint)
