@@ -10,7 +10,7 @@ import pytest
 from pymongo.hello import Hello
 from pymongo.server_description import ServerDescription
 
-from motor._pymongo import Address, partition_node
+from motor._pymongo import Address, split_hosts
 from motor.api.client_settings import parse_settings
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
@@ -58,5 +58,5 @@ def server_at(topology: Topology, address: str) -> Server:
 
 def node(address: str) -> Address:
     """``host:port`` as the driver has it."""
-    host, port = partition_node(address)
+    ((host, port),) = split_hosts(address)
     return host.lower(), port
