@@ -133,8 +133,10 @@ class ServerCursor:
             cursor = await (self._open() if opening else self._get_more())
         except OperationFailure as error:
             gone = error.code in CURSOR_CLOSED_ERRORS
+            # Closed meanwhile by another task, whose killCursors was faster.
+            expected = gone and (self.tailable or self.closed)
             await self._fail(kill=not gone)
-            if not (gone and self.tailable):
+            if not expected:
                 raise
         except ConnectionFailure:
             await self._fail(kill=False)
