@@ -175,10 +175,7 @@ class Bulk:
             raise ConfigurationError("Collation is unsupported for unacknowledged writes.")
         if "arrayFilters" in self._uses:
             raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
-        selector = writable_server_selector
-        server = executor.topology.select_now(selector) or await executor.topology.select(
-            selector, "bulkWrite", self._bulk_id
-        )
+        server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
         if "sort" in self._uses and (server.description.max_wire_version or 0) < SORT_WIRE_VERSION:
             raise ConfigurationError("Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands.")
         if self._bypass_document_validation:
@@ -205,10 +202,7 @@ class Bulk:
         encoder = StatementEncoder(run.statements, self._target.codec_options, run.kind == "insert")
         offset = 0
         while offset < len(run.statements):
-            selector = writable_server_selector
-            server = executor.topology.select_now(selector) or await executor.topology.select(
-                selector, run.kind, self._bulk_id
-            )
+            server = await executor.topology.server_for(writable_server_selector, run.kind, self._bulk_id)
             await encoder.fill(server.description.max_write_batch_size, server.description.max_message_size)
             concern = last if len(run.statements) - offset == 1 or write_concern is last else write_concern
             acknowledged = self._target.write_concern.acknowledged

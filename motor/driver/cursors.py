@@ -161,8 +161,7 @@ class ServerCursor:
         operation = self._opening
         operation.prepare()
         executor = self._executor = self._deployment.executor() or await self._deployment.resolve()
-        selector = operation.selector
-        server = executor.topology.select_now(selector) or await executor.topology.select(selector, operation.name)
+        server = await executor.topology.server_for(operation.selector, operation.name)
         self._session = executor.topology.sessions.acquire()
         if executor.load_balanced:
             self._pin = CursorPin()

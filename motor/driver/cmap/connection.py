@@ -273,10 +273,10 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         except ProtocolError as error:
             self.protocol_error(error)
             return
-        if message.flags & op_msg.MORE_TO_COME and not self._streaming:
+        if message.more_to_come and not self._streaming:
             self.protocol_error(ProtocolError("Got an OP_MSG with moreToCome that nobody asked for"))
             return
-        self._streaming = bool(message.flags & op_msg.MORE_TO_COME)
+        self._streaming = message.more_to_come
         self._reply = None
         if reply is None:
             self._streamed.append(message)

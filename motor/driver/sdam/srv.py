@@ -26,6 +26,7 @@ from motor._pymongo import (
     split_options,
 )
 from motor.driver.events.publishing import log
+from motor.driver.sdam.monitor import start_task
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
@@ -162,9 +163,7 @@ class SrvPoller:
         self._wanted = wanted
         self._on_hosts = on_hosts
         self._closed = False
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"motor SRV poller {settings.fqdn}")
-        # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
-        cast(Any, self._task)._log_destroy_pending = False
+        self._task = start_task(self._run(), f"motor SRV poller {settings.fqdn}")
 
     def close(self) -> None:
         """Stop."""

@@ -105,6 +105,10 @@ class Topology:
             self.request_check_all()
             await asyncio.wait([self._changed], timeout=remaining)
 
+    async def server_for(self, selector: Selector, operation: str, operation_id: int | None = None) -> Server:
+        """A suitable server, at once if one is known."""
+        return self.select_now(selector) or await self.select(selector, operation, operation_id)
+
     @property
     def servers(self) -> list[Server]:
         """The servers that belong to the deployment now."""

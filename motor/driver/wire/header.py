@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import struct
 
-OP_COMPRESSED = 2012
 OP_MSG = 2013
 
 HEADER = struct.Struct("<iiii")
