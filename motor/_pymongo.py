@@ -13,7 +13,10 @@ from bson import _array_of_documents_to_buffer as array_to_documents
 from bson import _decode_all_selective as decode_all_selective
 from bson import _dict_to_bson as encode_document
 from bson.codec_options import CodecOptions
+from pymongo._csot import DEADLINE, TIMEOUT
+from pymongo._csot import _TimeoutContext as TimeoutContext
 from pymongo.client_options import ClientOptions
+from pymongo.client_session import SessionOptions, TransactionOptions  # type: ignore[attr-defined]  # by a star
 from pymongo.collation import validate_collation_or_none
 from pymongo.common import (
     CONNECT_TIMEOUT,
@@ -36,6 +39,7 @@ from pymongo.cursor_shared import _QUERY_OPTIONS as QUERY_OPTIONS
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import PyMongoError
 from pymongo.helpers_shared import _NOT_PRIMARY_CODES as NOT_PRIMARY_CODES
+from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES as RETRYABLE_ERROR_CODES
 from pymongo.helpers_shared import _SHUTDOWN_CODES as SHUTDOWN_CODES
 from pymongo.helpers_shared import _check_command_response as check_command_response
 from pymongo.helpers_shared import _check_write_command_response as check_write_command_response
@@ -74,12 +78,15 @@ __all__ = [
     "COMMAND_OVERHEAD",
     "CONNECT_TIMEOUT",
     "CURSOR_CLOSED_ERRORS",
+    "DEADLINE",
     "MAX_BSON_SIZE",
     "MAX_WRITE_BATCH_SIZE",
     "NOT_PRIMARY_CODES",
     "QUERY_OPTIONS",
+    "RETRYABLE_ERROR_CODES",
     "SHUTDOWN_CODES",
     "SRV_SERVICE_NAME",
+    "TIMEOUT",
     "TIMEOUT_OPTIONS",
     "Address",
     "AggregateWritePreference",
@@ -90,6 +97,9 @@ __all__ = [
     "Pipeline",
     "ReadPreferenceMode",
     "Selection",
+    "SessionOptions",
+    "TimeoutContext",
+    "TransactionOptions",
     "add_error_label",
     "add_server_api",
     "add_to_bulk",
@@ -99,6 +109,7 @@ __all__ = [
     "check_options",
     "check_write_command_response",
     "client_metadata",
+    "copy_error_labels",
     "decode_all_selective",
     "encode_document",
     "fields_list_to_dict",
@@ -114,6 +125,8 @@ __all__ = [
     "is_public_suffix",
     "non_default_pool_options",
     "normalize_options",
+    "overload_policy",
+    "remove_error_label",
     "split_hosts",
     "split_options",
     "ssl_context_of",
@@ -185,6 +198,25 @@ def has_credentials(options: ClientOptions) -> bool:
 def add_error_label(error: PyMongoError, label: str) -> None:
     """Give an error a label, which :meth:`~pymongo.errors.PyMongoError.has_error_label` then finds."""
     error._add_error_label(label)
+
+
+def remove_error_label(error: PyMongoError, label: str) -> None:
+    """Take a label from an error."""
+    error._remove_error_label(label)
+
+
+def copy_error_labels(error: PyMongoError, to: PyMongoError) -> None:
+    """Give `to` the labels of `error`."""
+    to._error_labels |= error._error_labels
+
+
+def overload_policy(options: ClientOptions) -> tuple[int, bool]:
+    """How often an operation is tried again that an overloaded server has refused, and whether on another server.
+
+    PyMongo has the options max_adaptive_retries and enable_overload_retargeting for it since 4.17; before, its defaults
+    of today hold.
+    """
+    return getattr(options, "max_adaptive_retries", 2), getattr(options, "enable_overload_retargeting", False)
 
 
 def append_metadata(options: ClientOptions, driver_info: DriverInfo) -> None:

@@ -7,12 +7,14 @@ from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
 from motor.api.cursor import AgnosticCursor
 from motor.api.database import AgnosticDatabase
+from motor.api.session import AgnosticClientSession
 
 __all__ = [
     "AgnosticBase",
     "AgnosticBaseCursor",
     "AgnosticBaseProperties",
     "AgnosticClient",
+    "AgnosticClientSession",
     "AgnosticCollection",
     "AgnosticCommandCursor",
     "AgnosticCursor",

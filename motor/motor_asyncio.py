@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import Pipeline, ReadPreferenceMode
+from motor._pymongo import Pipeline, ReadPreferenceMode, TransactionOptions
 from motor.api.base import DocumentType
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
@@ -22,16 +22,27 @@ from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentComman
 from motor.api.cursor import AgnosticCursor
 from motor.api.database import AgnosticDatabase
 from motor.api.family import Family
+from motor.api.session import AgnosticClientSession
 from motor.frameworks import asyncio as framework
 
 __all__ = [
     "AsyncIOMotorClient",
+    "AsyncIOMotorClientSession",
     "AsyncIOMotorCollection",
     "AsyncIOMotorCommandCursor",
     "AsyncIOMotorCursor",
     "AsyncIOMotorDatabase",
     "AsyncIOMotorLatentCommandCursor",
 ]
+
+
+class AsyncIOMotorClientSession(AgnosticClientSession):
+    """A session."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def client(self) -> AsyncIOMotorClient[Any]: ...
 
 
 class AsyncIOMotorCursor(AgnosticCursor[DocumentType]):
@@ -97,6 +108,8 @@ class AsyncIOMotorDatabase(AgnosticDatabase[DocumentType]):
             read_preference: ReadPreferenceMode | None = None,
             write_concern: WriteConcern | None = None,
             read_concern: ReadConcern | None = None,
+            *,
+            timeout_ms: float | None = None,
         ) -> AsyncIOMotorCollection[DocumentType]: ...
 
         def create_collection(
@@ -134,6 +147,7 @@ class AsyncIOMotorClient(AgnosticClient[DocumentType]):
         AsyncIOMotorCursor,
         AsyncIOMotorCommandCursor,
         AsyncIOMotorLatentCommandCursor,
+        AsyncIOMotorClientSession,
     )
 
     if TYPE_CHECKING:
@@ -149,6 +163,8 @@ class AsyncIOMotorClient(AgnosticClient[DocumentType]):
             read_preference: ReadPreferenceMode | None = None,
             write_concern: WriteConcern | None = None,
             read_concern: ReadConcern | None = None,
+            *,
+            timeout_ms: float | None = None,
         ) -> AsyncIOMotorDatabase[DocumentType]: ...
 
         def get_default_database(
@@ -159,6 +175,13 @@ class AsyncIOMotorClient(AgnosticClient[DocumentType]):
             write_concern: WriteConcern | None = None,
             read_concern: ReadConcern | None = None,
         ) -> AsyncIOMotorDatabase[DocumentType]: ...
+
+        def start_session(
+            self,
+            causal_consistency: bool | None = None,
+            default_transaction_options: TransactionOptions | None = None,
+            snapshot: bool | None = False,
+        ) -> AsyncIOMotorClientSession: ...
 
         def list_databases(
             self, session: Any = None, comment: Any = None, **kwargs: Any

@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import Pipeline, ReadPreferenceMode
+from motor._pymongo import Pipeline, ReadPreferenceMode, TransactionOptions
 from motor.api.base import DocumentType
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
@@ -22,16 +22,27 @@ from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentComman
 from motor.api.cursor import AgnosticCursor
 from motor.api.database import AgnosticDatabase
 from motor.api.family import Family
+from motor.api.session import AgnosticClientSession
 from motor.frameworks import tornado as framework
 
 __all__ = [
     "MotorClient",
+    "MotorClientSession",
     "MotorCollection",
     "MotorCommandCursor",
     "MotorCursor",
     "MotorDatabase",
     "MotorLatentCommandCursor",
 ]
+
+
+class MotorClientSession(AgnosticClientSession):
+    """A session."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def client(self) -> MotorClient[Any]: ...
 
 
 class MotorCursor(AgnosticCursor[DocumentType]):
@@ -95,6 +106,8 @@ class MotorDatabase(AgnosticDatabase[DocumentType]):
             read_preference: ReadPreferenceMode | None = None,
             write_concern: WriteConcern | None = None,
             read_concern: ReadConcern | None = None,
+            *,
+            timeout_ms: float | None = None,
         ) -> MotorCollection[DocumentType]: ...
 
         def create_collection(
@@ -132,6 +145,7 @@ class MotorClient(AgnosticClient[DocumentType]):
         MotorCursor,
         MotorCommandCursor,
         MotorLatentCommandCursor,
+        MotorClientSession,
     )
 
     if TYPE_CHECKING:
@@ -147,6 +161,8 @@ class MotorClient(AgnosticClient[DocumentType]):
             read_preference: ReadPreferenceMode | None = None,
             write_concern: WriteConcern | None = None,
             read_concern: ReadConcern | None = None,
+            *,
+            timeout_ms: float | None = None,
         ) -> MotorDatabase[DocumentType]: ...
 
         def get_default_database(
@@ -157,6 +173,13 @@ class MotorClient(AgnosticClient[DocumentType]):
             write_concern: WriteConcern | None = None,
             read_concern: ReadConcern | None = None,
         ) -> MotorDatabase[DocumentType]: ...
+
+        def start_session(
+            self,
+            causal_consistency: bool | None = None,
+            default_transaction_options: TransactionOptions | None = None,
+            snapshot: bool | None = False,
+        ) -> MotorClientSession: ...
 
         def list_databases(
             self, session: Any = None, comment: Any = None, **kwargs: Any

@@ -7,11 +7,14 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson.codec_options import CodecOptions
+from pymongo.errors import InvalidOperation
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import ReadPreferenceMode
 from motor.driver.operations.operation import Operation
+from motor.driver.sessions.session import Session
+from motor.driver.timeouts import within
 from motor.frameworks.framework import start
 
 if TYPE_CHECKING:
@@ -31,37 +34,53 @@ class AgnosticBase:
     """Something that belongs to a client."""
 
     _client: AgnosticClient[Any]
+    _timeout: float | None
 
     def get_io_loop(self) -> Any:
         """The client's event loop: an asyncio loop, or Tornado's IOLoop."""
         return self._client.get_io_loop()
 
-    def _check_session(self, session: Any) -> None:
-        """Raises ValueError for what is no session."""
-        if session is not None:
-            name = f"{self._client._family.framework.CLASS_PREFIX}MotorClientSession"
-            raise ValueError(f"'session' argument must be an {name} or None, not {type(session)}")
+    def _engine_session(self, session: Any) -> Session | None:
+        """The engine's side of the session that a method was given.
+
+        Raises ValueError for what is no session, InvalidOperation for one that has ended or is another client's.
+        """
+        if session is None:
+            return None
+        kind = self._client._family.session
+        if not isinstance(session, kind):
+            raise ValueError(f"'session' argument must be an {kind.__name__} or None, not {type(session)}")
+        if session.client is not self._client:
+            raise InvalidOperation(f"Can only use session with the {type(session.client).__name__} that started it")
+        session._engine.check_usable()
+        return session._engine
 
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """Motor's contract: what does I/O starts at once and returns a Future, and to await it is optional."""
+        if self._timeout is not None:
+            coroutine = within(self._timeout, coroutine)
         return start(coroutine, self._client._asyncio_loop)
 
     def _run(self, operation: Operation[T], session: Any = None) -> asyncio.Future[T]:
-        return start(self._run_operation(operation, session), self._client._asyncio_loop)
+        return self._start(self._run_operation(operation, session))
 
     async def _run_operation(self, operation: Operation[T], session: Any) -> T:
         return await self._execute(operation, session)
 
     def _execute(self, operation: Operation[T], session: Any = None) -> Coroutine[Any, Any, T]:
         """Check `operation`, and run it once awaited."""
-        self._check_session(session)
+        engine_session = None if session is None else self._engine_session(session)
+        if engine_session is not None:
+            operation.enter(engine_session)
         operation.prepare()
         executor = self._client._deployment.executor()
-        return self._resolve_and_execute(operation) if executor is None else executor.execute(operation)
+        if executor is None:
+            return self._resolve_and_execute(operation, engine_session)
+        return executor.execute(operation, engine_session)
 
-    async def _resolve_and_execute(self, operation: Operation[T]) -> T:
+    async def _resolve_and_execute(self, operation: Operation[T], session: Session | None) -> T:
         executor = await self._client._deployment.resolve()
-        return await executor.execute(operation)
+        return await executor.execute(operation, session)
 
 
 class AgnosticBaseProperties(AgnosticBase):
@@ -73,6 +92,7 @@ class AgnosticBaseProperties(AgnosticBase):
         read_preference: ReadPreferenceMode,
         write_concern: WriteConcern,
         read_concern: ReadConcern,
+        timeout: float | None,
     ) -> None:
         if not isinstance(codec_options, CodecOptions):
             raise TypeError("codec_options must be an instance of bson.codec_options.CodecOptions")
@@ -92,6 +112,11 @@ class AgnosticBaseProperties(AgnosticBase):
         self._read_preference = read_preference
         self._write_concern = write_concern
         self._read_concern = read_concern
+        self._timeout = timeout
+
+    @property
+    def _timeout_ms(self) -> float | None:
+        return None if self._timeout is None else self._timeout * 1000
 
     @property
     def codec_options(self) -> CodecOptions[Any]:
@@ -112,6 +137,15 @@ class AgnosticBaseProperties(AgnosticBase):
     def read_concern(self) -> ReadConcern:
         """How settled the data that is read must be: a :class:`~pymongo.read_concern.ReadConcern`."""
         return self._read_concern
+
+
+def timeout_seconds(timeout_ms: float) -> float:
+    """`timeout_ms` in seconds. Raises TypeError or ValueError for what is no number of milliseconds."""
+    if isinstance(timeout_ms, bool) or not isinstance(timeout_ms, (int, float)):
+        raise TypeError(f"timeout_ms must be a number or None, not {type(timeout_ms)}")
+    if timeout_ms < 0:
+        raise ValueError(f"timeout_ms must not be negative, but is {timeout_ms}")
+    return timeout_ms / 1000
 
 
 def missing_attribute(owner: Any, name: str, what: str, path: str) -> AttributeError:

@@ -13,6 +13,7 @@ from pymongo.errors import InvalidOperation
 from motor._pymongo import Address
 from motor.api.base import AgnosticBase, DocumentType
 from motor.driver.cursors import ServerCursor
+from motor.driver.timeouts import within
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -28,9 +29,11 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
 
     _cursor: ServerCursor
 
-    def __init__(self, collection: AgnosticCollection[DocumentType]) -> None:
+    def __init__(self, collection: AgnosticCollection[DocumentType], session: Any) -> None:
         self.collection = collection
         self._client = collection.database.client
+        self._timeout = collection._timeout
+        self._explicit_session = session
 
     @property
     def alive(self) -> bool:
@@ -50,7 +53,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
     @property
     def session(self) -> Any:
         """The session that the cursor was given; ``None`` if it uses one of its own."""
-        return None
+        return self._explicit_session
 
     @property
     def started(self) -> bool:
@@ -78,7 +81,11 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
                 raise StopAsyncIteration
 
     async def _refresh(self) -> int:
-        return await self._cursor.refresh()
+        if not self._cursor.opened:
+            self._cursor.use_session(self._engine_session(self._explicit_session))
+        if self._timeout is None:
+            return await self._cursor.refresh()
+        return await within(self._timeout, self._cursor.refresh())
 
     def to_list(self, length: int | None = None) -> asyncio.Future[list[DocumentType]]:
         """The next `length` documents as a list, or all that are left; fewer if there are fewer.

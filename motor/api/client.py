@@ -16,12 +16,20 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.topology_description import TopologyDescription
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import TIMEOUT_OPTIONS, Address, ReadPreferenceMode, append_metadata
+from motor._pymongo import (
+    TIMEOUT_OPTIONS,
+    Address,
+    ReadPreferenceMode,
+    SessionOptions,
+    TransactionOptions,
+    append_metadata,
+)
 from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
 from motor.api.client_settings import parse_settings
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.database import AgnosticDatabase
 from motor.api.family import Family
+from motor.api.session import AgnosticClientSession
 from motor.driver.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
@@ -78,7 +86,13 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         }
         self._settings = parse_settings(host, port, keywords, framework.platform_info())
         options = self._settings.topology.options
-        super().__init__(options.codec_options, options.read_preference, options.write_concern, options.read_concern)
+        super().__init__(
+            options.codec_options,
+            options.read_preference,
+            options.write_concern,
+            options.read_concern,
+            options.timeout,
+        )
         self._client = self
         name = type(self).__name__
         self._deployment = Deployment(self._settings.topology, name, self._settings.resolved)
@@ -133,8 +147,12 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
     ) -> AgnosticDatabase[DocumentType]:
         """A database, with options of its own where they are given; by default the one that the URI names.
+
+        .. versionchanged:: 4.0 `timeout_ms`, as of :meth:`AgnosticDatabase.with_options`.
 
         Raises :class:`~pymongo.errors.ConfigurationError` if no name is given, here or in the URI.
         """
@@ -142,7 +160,9 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             name = self._settings.default_database
             if name is None:
                 raise ConfigurationError("No default database defined")
-        return self._family.database(self, name, codec_options, read_preference, write_concern, read_concern)
+        return self._family.database(
+            self, name, codec_options, read_preference, write_concern, read_concern, timeout_ms=timeout_ms
+        )
 
     def get_default_database(
         self,
@@ -161,10 +181,27 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             raise ConfigurationError("No default database name defined or provided.")
         return self._family.database(self, name, codec_options, read_preference, write_concern, read_concern)
 
+    def start_session(
+        self,
+        causal_consistency: bool | None = None,
+        default_transaction_options: TransactionOptions | None = None,
+        snapshot: bool | None = False,
+    ) -> AgnosticClientSession:
+        """Start a session: for reading what was written in it, also from secondaries; for transactions; with
+        `snapshot`, for reading at one point in time.
+
+        It is there at once, without I/O, and may be awaited. The forms of use:
+        ``async with client.start_session() as session``, ``async with await client.start_session() as session`` and
+        ``with (await client.start_session()) as session``. Raises :class:`~pymongo.errors.ConfigurationError` for both
+        of `causal_consistency` and `snapshot`.
+        """
+        options = SessionOptions(causal_consistency, default_transaction_options, snapshot)
+        return self._family.session(self, options)
+
     def server_info(self, session: Any = None) -> asyncio.Future[dict[str, Any]]:
         """What the server says of itself: its ``buildInfo``."""
         target = Target("admin")
-        return self._run(RunCommand(target, "buildinfo", 1, {}, ReadPreference.PRIMARY), session)
+        return self._run(RunCommand(target, "buildinfo", 1, {}), session)
 
     def list_databases(
         self, session: Any = None, comment: Any = None, **kwargs: Any

@@ -14,7 +14,7 @@ from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, Ins
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, add_to_bulk, validate_list
-from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
+from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute, timeout_seconds
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.cursor import AgnosticCursor
 from motor.api.query import build_query, check_exhaust
@@ -60,12 +60,15 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
     ) -> None:
         super().__init__(
             codec_options or database.codec_options,
             read_preference or database.read_preference,
             write_concern or database.write_concern,
             read_concern or database.read_concern,
+            database._timeout if timeout_ms is None else timeout_seconds(timeout_ms),
         )
         check_collection_name(name)
         self._client = database.client
@@ -101,8 +104,15 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
     ) -> Self:
-        """The same collection, with other options where they are given."""
+        """The same collection, with other options where they are given.
+
+        `timeout_ms` is how many milliseconds each operation may take, all that it waits for included; 0 is no limit.
+
+        .. versionchanged:: 4.0 `timeout_ms`.
+        """
         return type(self)(
             self._database,
             self._name,
@@ -110,6 +120,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             read_preference or self.read_preference,
             write_concern or self.write_concern,
             read_concern or self.read_concern,
+            timeout_ms=self._timeout_ms if timeout_ms is None else timeout_ms,
         )
 
     def __getattr__(self, name: str) -> Self:
@@ -126,6 +137,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             self._read_preference,
             self._write_concern,
             self._read_concern,
+            timeout_ms=self._timeout_ms,
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -177,9 +189,9 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         documents = list(documents)
         bulk = Bulk(self._target, ordered, bypass_document_validation, comment)
         bulk.add_inserts(documents)
-        await self._execute_bulk(bulk, session)
+        result = await self._execute_bulk(bulk, session)
         ids = [document["_id"] for document in documents if not insert.is_raw(document)]
-        return InsertManyResult(ids, self._write_concern.acknowledged)
+        return InsertManyResult(ids, result is not None)
 
     def bulk_write(
         self,
@@ -214,10 +226,10 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         return BulkWriteResult({}, False) if result is None else BulkWriteResult(result, True)
 
     async def _execute_bulk(self, bulk: Bulk, session: Any) -> dict[str, Any] | None:
-        self._check_session(session)
-        bulk.prepare()
+        engine_session = self._engine_session(session)
+        bulk.prepare(engine_session)
         deployment = self._client._deployment
-        return await bulk.execute(deployment.executor() or await deployment.resolve())
+        return await bulk.execute(deployment.executor() or await deployment.resolve(), engine_session)
 
     def update_one(
         self,
@@ -529,7 +541,9 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         self, session: Any = None, comment: Any = None
     ) -> AgnosticLatentCommandCursor[MutableMapping[str, Any]]:
         """A cursor over the indexes, each a :class:`~bson.son.SON` document; of none if there is no such collection."""
-        return self._client._family.latent_command_cursor(self, ListIndexes(self._target, comment), session)
+        return self._client._family.latent_command_cursor(
+            self, ListIndexes(self._target.on_primary(), comment), session
+        )
 
     def index_information(self, session: Any = None, comment: Any = None) -> asyncio.Future[dict[str, Any]]:
         """The indexes by name: for each its options, and its ``key`` as a list of pairs."""

@@ -50,8 +50,7 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
         max_await_time_ms: int | None = None,
         comment: Any = None,
     ) -> None:
-        super().__init__(collection)
-        self._explicit_session = session
+        super().__init__(collection, session)
         self._operation = operation
         self._cursor = ServerCursor(self._client._deployment, operation)
         self._cursor.max_await_time_ms = max_await_time_ms
@@ -66,9 +65,8 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
 
     async def _refresh(self) -> int:
         if not self._cursor.opened:
-            self._check_session(self._explicit_session)
             self._configure()
-        return await self._cursor.refresh()
+        return await super()._refresh()
 
     def _configure(self) -> None:
         operation = self._operation

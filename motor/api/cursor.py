@@ -62,7 +62,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         allow_disk_use: bool | None = None,
         let: Document | None = None,
     ) -> None:
-        super().__init__(collection)
+        super().__init__(collection, session)
         query = build_query(
             filter,
             projection,
@@ -88,7 +88,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
             allow_disk_use,
             let,
         )
-        self._check_session(session)
+        self._engine_session(session)
         check_exhaust(query)
         self._empty = False
         self._max_await_time_ms: int | None = None
@@ -107,7 +107,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
                 return 0
             query = self._query
             cursor.configure(query.limit, query.batch_size, self._max_await_time_ms, query.options.get("comment"))
-        return await cursor.refresh()
+        return await super()._refresh()
 
     def _changing(self) -> Query:
         """The query, if it may still be changed."""
@@ -262,7 +262,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         return self.clone()
 
     def _copy(self, query: Query) -> Self:
-        clone = type(self)(self.collection)
+        clone = type(self)(self.collection, session=self._explicit_session)
         clone._empty = self._empty
         clone._max_await_time_ms = self._max_await_time_ms
         clone._set_query(query)
@@ -283,12 +283,12 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         options.update(
             (name, query.options[name]) for name in ("maxTimeMS", "comment", "collation") if name in query.options
         )
-        return self.collection.distinct(key, **options)
+        return self.collection.distinct(key, session=self._explicit_session, **options)
 
     def explain(self) -> asyncio.Future[dict[str, Any]]:
         """The server's plan for the query."""
         query = replace(self._query, limit=-abs(self._query.limit))
-        return self._run(Explain(self.collection._target, query))
+        return self._run(Explain(self.collection._target, query), self._explicit_session)
 
 
 def _bound(spec: Any) -> dict[str, Any]:

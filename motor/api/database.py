@@ -10,11 +10,10 @@ from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 from bson.dbref import DBRef
 from pymongo.errors import CollectionInvalid
 from pymongo.read_concern import ReadConcern
-from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import Pipeline, ReadPreferenceMode, validate_is_mapping
-from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
+from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute, timeout_seconds
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
 from motor.api.validation import check_validation
@@ -43,12 +42,15 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
     ) -> None:
         super().__init__(
             codec_options or client.codec_options,
             read_preference or client.read_preference,
             write_concern or client.write_concern,
             read_concern or client.read_concern,
+            client._timeout if timeout_ms is None else timeout_seconds(timeout_ms),
         )
         check_database_name(name)
         self._client = client
@@ -70,8 +72,15 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
     ) -> Self:
-        """The same database, with other options where they are given."""
+        """The same database, with other options where they are given.
+
+        `timeout_ms` is how many milliseconds each operation may take, all that it waits for included; 0 is no limit.
+
+        .. versionchanged:: 4.0 `timeout_ms`.
+        """
         return type(self)(
             self._client,
             self._name,
@@ -79,6 +88,7 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
             read_preference or self.read_preference,
             write_concern or self.write_concern,
             read_concern or self.read_concern,
+            timeout_ms=self._timeout_ms if timeout_ms is None else timeout_ms,
         )
 
     def __getattr__(self, name: str) -> AgnosticCollection[DocumentType]:
@@ -96,9 +106,16 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
     ) -> AgnosticCollection[DocumentType]:
-        """A collection, with options of its own where they are given."""
-        return self._client._family.collection(self, name, codec_options, read_preference, write_concern, read_concern)
+        """A collection, with options of its own where they are given: those of :meth:`with_options`.
+
+        .. versionchanged:: 4.0 `timeout_ms`.
+        """
+        return self._client._family.collection(
+            self, name, codec_options, read_preference, write_concern, read_concern, timeout_ms=timeout_ms
+        )
 
     def create_collection(
         self,
@@ -182,7 +199,7 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
     def _listing(self, options: dict[str, Any], comment: Any) -> ListCollections:
         if comment is not None:
             options["comment"] = comment
-        return ListCollections(self._target("$cmd"), options, ReadPreference.PRIMARY)
+        return ListCollections(self._target("$cmd").on_primary(), options)
 
     def command(
         self,
@@ -203,9 +220,8 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         reply that says not ok, unless `check` is false or the error is among `allowable_errors`.
         """
         target = Target(self._name, "", codec_options or DEFAULT_CODEC_OPTIONS)
-        preference = read_preference or ReadPreference.PRIMARY
         return self._run(
-            RunCommand(target, command, value, kwargs, preference, check, allowable_errors, comment), session
+            RunCommand(target, command, value, kwargs, read_preference, check, allowable_errors, comment), session
         )
 
     def cursor_command(
@@ -224,7 +240,7 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         Raises :class:`~pymongo.errors.InvalidOperation` if the reply holds none.
         """
         target = Target(self._name, "$cmd", codec_options or DEFAULT_CODEC_OPTIONS)
-        operation = CursorCommand(target, command, value, kwargs, read_preference or ReadPreference.PRIMARY)
+        operation = CursorCommand(target, command, value, kwargs, read_preference)
         cursor = self._client._family.latent_command_cursor(
             self["$cmd"], operation, session, max_await_time_ms=max_await_time_ms, comment=comment
         )
@@ -271,7 +287,7 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         options: dict[str, Any] = {"scandata": scandata, "full": full}
         if background is not None:
             options["background"] = background
-        operation = RunCommand(Target(self._name), "validate", name, options, ReadPreference.PRIMARY, comment=comment)
+        operation = RunCommand(Target(self._name), "validate", name, options, comment=comment)
         report: dict[str, Any] = await self._execute(operation, session)
         check_validation(name, report)
         return report

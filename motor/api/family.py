@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
     from motor.api.cursor import AgnosticCursor
     from motor.api.database import AgnosticDatabase
+    from motor.api.session import AgnosticClientSession
 
 
 @dataclass(frozen=True)
@@ -24,3 +25,4 @@ class Family:
     cursor: type[AgnosticCursor[Any]]
     command_cursor: type[AgnosticCommandCursor[Any]]
     latent_command_cursor: type[AgnosticLatentCommandCursor[Any]]
+    session: type[AgnosticClientSession]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
-from pymongo.errors import BulkWriteError, ConfigurationError, InvalidOperation, OperationFailure
+from pymongo.errors import BulkWriteError, ConfigurationError, InvalidOperation, OperationFailure, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import (
@@ -21,12 +21,14 @@ from motor._pymongo import (
     writable_server_selector,
     write_concern_error_of,
 )
+from motor.driver.execution import Execution
 from motor.driver.executor import Executor
 from motor.driver.operations.insert import ensure_id
-from motor.driver.operations.operation import Document, Target
+from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
 from motor.driver.operations.statements import StatementEncoder
 from motor.driver.operations.update import SORT_WIRE_VERSION
 from motor.driver.operations.write_batch import WriteBatch
+from motor.driver.sessions.session import Session
 from motor.driver.wire.header import next_request_id
 
 _UNORDERED_SEQUENCE = ("insert", "update", "delete")
@@ -36,11 +38,15 @@ _ILLEGAL_OPERATION = 20
 
 @dataclass(slots=True)
 class Run:
-    """Statements of one kind, which may go out together; `positions` are their places in the application's list."""
+    """Statements of one kind, which may go out together; `positions` are their places in the application's list.
+
+    `multi` says that one of them may write to several documents.
+    """
 
     kind: str
     statements: list[Document] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
+    multi: bool = False
 
 
 class Bulk:
@@ -69,7 +75,7 @@ class Bulk:
     def add_insert(self, document: Document) -> None:
         """Insert `document`, which gets an ``_id`` if it has none."""
         ensure_id(document)
-        self._append("insert", document)
+        self._append("insert", document, multi=False)
 
     def add_inserts(self, documents: Sequence[Document]) -> None:
         """Insert `documents`; each gets an ``_id`` if it has none."""
@@ -94,9 +100,8 @@ class Bulk:
         """Update what `selector` matches."""
         validate_ok_for_update(update)
         statement: dict[str, Any] = {"q": selector, "u": update, "multi": multi}
-        self._add(
-            "update", statement, upsert=upsert, collation=collation, arrayFilters=array_filters, hint=hint, sort=sort
-        )
+        options = {"upsert": upsert, "collation": collation, "arrayFilters": array_filters, "hint": hint, "sort": sort}
+        self._add("update", statement, multi, options)
 
     def add_replace(
         self,
@@ -110,7 +115,7 @@ class Bulk:
         """Replace the first document that `selector` matches."""
         validate_ok_for_replace(replacement)
         statement: dict[str, Any] = {"q": selector, "u": replacement}
-        self._add("update", statement, upsert=upsert, collation=collation, hint=hint, sort=sort)
+        self._add("update", statement, False, {"upsert": upsert, "collation": collation, "hint": hint, "sort": sort})
 
     def add_delete(
         self,
@@ -120,17 +125,18 @@ class Bulk:
         hint: str | Document | None = None,
     ) -> None:
         """Delete what `selector` matches: one document if `limit` is 1, all if it is 0."""
-        self._add("delete", {"q": selector, "limit": limit}, collation=collation, hint=hint)
+        self._add("delete", {"q": selector, "limit": limit}, limit == 0, {"collation": collation, "hint": hint})
 
-    def _add(self, kind: str, statement: dict[str, Any], **options: Any) -> None:
+    def _add(self, kind: str, statement: dict[str, Any], multi: bool, options: Mapping[str, Any]) -> None:
         for name, value in options.items():
             if value is not None:
                 statement[name] = value
                 self._uses.add(name)
-        self._append(kind, statement)
+        self._append(kind, statement, multi)
 
-    def _append(self, kind: str, statement: Document) -> None:
+    def _append(self, kind: str, statement: Document, multi: bool) -> None:
         run = self._run_for(kind)
+        run.multi |= multi
         run.statements.append(statement)
         run.positions.append(self._count)
         self._count += 1
@@ -147,30 +153,41 @@ class Bulk:
             self._runs.sort(key=lambda run: _UNORDERED_SEQUENCE.index(run.kind))
         return run
 
-    def prepare(self) -> None:
-        """Refuse a bulk write of nothing."""
+    def prepare(self, session: Session | None) -> None:
+        """Refuse a bulk write of nothing, and what `session` cannot be used for."""
         if not self._count:
             raise InvalidOperation("No operations to execute")
+        if session is not None:
+            if session.in_transaction:
+                self._target = self._target.in_transaction(session.transaction.options)
+            if not self._target.write_concern.acknowledged:
+                refuse_unacknowledged(self._target.write_concern)
 
-    async def execute(self, executor: Executor) -> dict[str, Any] | None:
+    async def execute(self, executor: Executor, session: Session | None) -> dict[str, Any] | None:
         """Run all of it. The merged result; ``None`` for unacknowledged writes.
 
         Raises :class:`~pymongo.errors.BulkWriteError`, which says what was done and what was not.
         """
-        write_concern = self._target.write_concern
-        if write_concern.acknowledged:
+        session = session or Session()
+        try:
+            if not self._target.write_concern.acknowledged:
+                await self._execute_unacknowledged(executor, session)
+                return None
             result = _empty_result()
-            await self._execute_runs(executor, result, write_concern, write_concern)
-            if result["writeErrors"] or result["writeConcernErrors"]:
-                _raise_bulk_write_error(result)
-            return result
-        await self._execute_unacknowledged(executor, write_concern)
-        return None
+            concern = self._target.write_concern
+            await self._execute_runs(executor, session, result, concern, concern)
+        finally:
+            if session.implicit:
+                session.end()
+        if result["writeErrors"] or result["writeConcernErrors"]:
+            _raise_bulk_write_error(result)
+        return result
 
-    async def _execute_unacknowledged(self, executor: Executor, write_concern: WriteConcern) -> None:
+    async def _execute_unacknowledged(self, executor: Executor, session: Session) -> None:
         """Without a reply. An ordered bulk still has to stop at an error, so that all but its last write wait for
         theirs.
         """
+        write_concern = self._target.write_concern
         if "collation" in self._uses:
             raise ConfigurationError("Collation is unsupported for unacknowledged writes.")
         if "arrayFilters" in self._uses:
@@ -181,29 +198,38 @@ class Bulk:
         if self._bypass_document_validation:
             raise OperationFailure("Cannot set bypass_document_validation with unacknowledged write concern")
         if not self._ordered:
-            await self._execute_runs(executor, _empty_result(), write_concern, write_concern)
+            await self._execute_runs(executor, session, _empty_result(), write_concern, write_concern)
             return
         with contextlib.suppress(OperationFailure):
-            await self._execute_runs(executor, _empty_result(), WriteConcern(), write_concern)
+            await self._execute_runs(executor, session, _empty_result(), WriteConcern(), write_concern)
 
     async def _execute_runs(
-        self, executor: Executor, result: dict[str, Any], write_concern: WriteConcern, last: WriteConcern
+        self,
+        executor: Executor,
+        session: Session,
+        result: dict[str, Any],
+        write_concern: WriteConcern,
+        last: WriteConcern,
     ) -> None:
         for run in self._runs:
             final = last if run is self._runs[-1] else write_concern
-            await self._execute_run(executor, run, result, write_concern, final)
+            await self._execute_run(executor, session, run, result, write_concern, final)
             if self._ordered and result["writeErrors"]:
                 return
 
     async def _execute_run(
-        self, executor: Executor, run: Run, result: dict[str, Any], write_concern: WriteConcern, last: WriteConcern
+        self,
+        executor: Executor,
+        session: Session,
+        run: Run,
+        result: dict[str, Any],
+        write_concern: WriteConcern,
+        last: WriteConcern,
     ) -> None:
         options = self._options(run.kind)
         encoder = StatementEncoder(run.statements, self._target.codec_options, run.kind == "insert")
         offset = 0
         while offset < len(run.statements):
-            server = await executor.topology.server_for(writable_server_selector, run.kind, self._bulk_id)
-            await encoder.fill(server.description.max_write_batch_size, server.description.max_message_size)
             concern = last if len(run.statements) - offset == 1 or write_concern is last else write_concern
             acknowledged = self._target.write_concern.acknowledged
             batch = WriteBatch(
@@ -216,8 +242,16 @@ class Bulk:
                 options,
                 acknowledged,
                 self._bulk_id,
+                run.multi,
             )
-            reply = await executor.execute(batch, server=server)
+            execution = Execution(batch, session)
+            server = execution.server = await executor.select(execution)
+            await encoder.fill(server.description.max_write_batch_size, server.description.max_message_size)
+            try:
+                reply = await executor.run(execution)
+            except WriteConcernError:
+                _merge(result, run, offset, batch.reply)
+                _raise_bulk_write_error(result)
             if concern.acknowledged:
                 _merge(result, run, offset, reply)
                 if self._ordered and "writeErrors" in reply:
@@ -271,7 +305,7 @@ def _merge(result: dict[str, Any], run: Run, offset: int, reply: Mapping[str, An
         result["writeConcernErrors"].append(write_concern_error)
 
 
-def _raise_bulk_write_error(result: dict[str, Any]) -> None:
+def _raise_bulk_write_error(result: dict[str, Any]) -> NoReturn:
     result["writeErrors"].sort(key=lambda error: error["index"])
     if result["writeErrors"]:
         first = result["writeErrors"][0]

@@ -12,13 +12,15 @@ from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure
 
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver.cmap.errors import format_address
-from motor.driver.cmap.pin import CursorPin
+from motor.driver.cmap.pin import Pin
+from motor.driver.cmap.pool import PinHolder
 from motor.driver.deployment import Deployment
+from motor.driver.execution import Execution
 from motor.driver.executor import Executor, kill_cursor
 from motor.driver.operations.get_more import GetMore
 from motor.driver.operations.operation import Operation
 from motor.driver.sdam.server import Server
-from motor.driver.sessions.server_session import ServerSession
+from motor.driver.sessions.session import Session
 from motor.driver.wire.batch import EncodedBatch
 
 
@@ -26,7 +28,8 @@ class ServerCursor:
     """A cursor on a server, and those of its documents that have come and were not read yet.
 
     `id` is ``None`` before the cursor is opened, and 0 when the server has no more. All of a cursor's commands go to
-    one server and share one session, which is given back when the cursor is exhausted or closed.
+    one server and share one session: the application's, or one that is given back when the cursor is exhausted or
+    closed.
     """
 
     def __init__(self, deployment: Deployment, opening: Operation[dict[str, Any]]) -> None:
@@ -46,8 +49,8 @@ class ServerCursor:
         self._undecoded: EncodedBatch | None = None
         self._fetching = asyncio.Lock()
         self._executor: Executor | None = None
-        self._session: ServerSession | None = None
-        self._pin: CursorPin | None = None
+        self._session: Session | None = None
+        self._pin: Pin | None = None
 
     def configure(self, limit: int, batch_size: int, max_await_time_ms: int | None, comment: Any) -> None:
         """What the getMore commands are to say; `limit` is the find's, which the server does not keep for us."""
@@ -55,6 +58,10 @@ class ServerCursor:
         self.batch_size = batch_size
         self.max_await_time_ms = max_await_time_ms
         self.comment = comment
+
+    def use_session(self, session: Session | None) -> None:
+        """Run in the application's session, or in one of the cursor's own."""
+        self._session = session
 
     @property
     def alive(self) -> bool:
@@ -111,16 +118,18 @@ class ServerCursor:
         pin, self._pin = self._pin, None
         if kill and self.id:
             return self._kill(session, pin)
-        if session is not None and self._executor is not None:
-            self._executor.topology.sessions.release(session)
+        if session is not None and session.implicit:
+            session.end()
         if pin is not None:
             pin.release()
         return None
 
-    def _kill(self, session: ServerSession | None, pin: CursorPin | None = None) -> Coroutine[Any, Any, None] | None:
+    def _kill(self, session: Session | None, pin: Pin | None = None) -> Coroutine[Any, Any, None] | None:
         executor = self._executor
         if executor is None or self.id is None:
             return None
+        if session is not None and session.ended:
+            session = None
         return kill_cursor(executor, self._server(executor), self._target, self.id, session, pin)
 
     def _run_soon(self, killing: Coroutine[Any, Any, None] | None) -> None:
@@ -159,14 +168,16 @@ class ServerCursor:
 
     async def _open(self) -> dict[str, Any]:
         operation = self._opening
+        session = self._session = self._session or Session()
+        operation.enter(session)
         operation.prepare()
         executor = self._executor = self._deployment.executor() or await self._deployment.resolve()
-        server = await executor.topology.server_for(operation.selector, operation.name)
-        self._session = executor.topology.sessions.acquire()
-        if executor.load_balanced:
-            self._pin = CursorPin()
-        cursor = await executor.execute(operation, self._session, server, self._pin)
-        self.address = server.description.address
+        if executor.load_balanced and not session.in_transaction:
+            self._pin = Pin(PinHolder.CURSOR)
+        execution = Execution(operation, session, pin=self._pin)
+        cursor = await executor.run(execution)
+        assert execution.server is not None
+        self.address = execution.server.description.address
         namespace = cursor.get("ns")
         if namespace:
             database, _, collection = namespace.partition(".")
@@ -181,7 +192,7 @@ class ServerCursor:
         if server is None:
             raise AutoReconnect(f"server {format_address(self.address)} no longer available")
         operation = GetMore(self._target, self.id, self._next_batch_size(), self.max_await_time_ms, self.comment)
-        return await executor.execute(operation, self._session, server, self._pin)
+        return await executor.run(Execution(operation, self._session, server, self._pin))
 
     def _next_batch_size(self) -> int:
         if not self._limit:

@@ -14,11 +14,12 @@ from typing import Any
 from pymongo.errors import InvalidOperation
 from pymongo.topology_description import TopologyDescription
 
+from motor.driver.background import start_task
 from motor.driver.executor import Executor
-from motor.driver.sdam.monitor import start_task
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvRecords, resolve_options, resolve_seedlist
 from motor.driver.sdam.topology import Topology
+from motor.driver.sessions.server_session import ServerSessionPool
 
 _process = object()
 """Another one after a fork: to compare it is cheaper than to ask for the process id."""
@@ -59,6 +60,11 @@ class Deployment:
             srv = self.settings.srv
             return self.settings.initial_description() if srv is None else self.settings.empty_description()
         return self._executor.topology.description
+
+    @property
+    def sessions(self) -> ServerSessionPool:
+        """The sessions that may be used again; an empty pool before the first use."""
+        return ServerSessionPool() if self._executor is None else self._executor.topology.sessions
 
     def executor(self) -> Executor | None:
         """The executor of the running loop; ``None`` if it takes :meth:`resolve` to have one.
@@ -113,9 +119,9 @@ class Deployment:
         executor, self._executor = self._executor, None
         if executor is not None and self._loop is not None and not self._loop.is_closed() and self._process is _process:
             if _running_loop() is self._loop:
-                executor.topology.close()
+                executor.close()
             else:
-                self._loop.call_soon_threadsafe(executor.topology.close)
+                self._loop.call_soon_threadsafe(executor.close)
 
     def _check_usable(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._closed:

@@ -1,52 +1,41 @@
 """The executor: one operation, start to end, and the only place where any operation is run.
 
-Select a server, check out a connection, build and send the command, read and check the reply, give the connection back.
+Select a server, check out a connection, exchange the command for its reply, give the connection back; after an error
+that allows it, once more.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-import bson
 from pymongo.client_options import ClientOptions
-from pymongo.errors import ConnectionFailure, DocumentTooLarge, NotPrimaryError, PyMongoError
+from pymongo.errors import AutoReconnect, ConnectionFailure, NotPrimaryError, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
-from motor._pymongo import (
-    COMMAND_OVERHEAD,
-    ReadPreferenceMode,
-    add_server_api,
-    check_command_response,
-    decode_all_selective,
-    encode_document,
-)
+from motor._pymongo import add_error_label
+from motor.driver import timeouts
+from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.pin import CursorPin
-from motor.driver.events.command import CommandMonitor, MonitoredCommand
+from motor.driver.cmap.errors import format_address
+from motor.driver.cmap.pin import Pin
+from motor.driver.exchange import Exchange
+from motor.driver.execution import Execution
+from motor.driver.operations.end_sessions import EndSessions
 from motor.driver.operations.kill_cursors import KillCursors
-from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation, Target
-from motor.driver.operations.write_batch import WriteBatch
+from motor.driver.operations.operation import Operation, Target
+from motor.driver.retries import RetryPolicy
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
-from motor.driver.sessions.server_session import ServerSession
-from motor.driver.wire import op_msg
-from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
-from motor.driver.wire.garbage import CollectorPaused
-from motor.driver.wire.header import next_request_id
+from motor.driver.sessions.session import Session
 
 Result = TypeVar("Result")
 
-_MESSAGE_PREFIX = 21
-"""Bytes of an OP_MSG before its command document."""
+_MAX_ENDED_SESSIONS = 10_000
+"""How many sessions a server ends with one command."""
 
-_NAMING_TIMEOUTS = ("find", "getMore")
-"""The commands whose time limit error says which timeouts are configured."""
-
-_ARRAY_OVERHEAD = 5
-"""How much longer a command is with its one statement in an array than with it in a document sequence."""
+_TRANSIENT = "TransientTransactionError"
 
 
 class Executor:
@@ -55,37 +44,49 @@ class Executor:
     def __init__(self, topology: Topology, options: ClientOptions) -> None:
         self.topology = topology
         self.load_balanced = bool(options.load_balanced)
-        self._options = options
-        self._server_api = options.pool_options.server_api
-        self._socket_timeout = options.pool_options.socket_timeout
-        self._monitor = CommandMonitor(options.event_listeners, topology.settings.topology_id)
+        self._retries = RetryPolicy(options)
+        self._exchange = Exchange(topology, options, self._kill_orphan)
         self._loop = asyncio.get_running_loop()
         self._background: set[asyncio.Task[None]] = set()
 
-    def execute(
-        self,
-        operation: Operation[Result],
-        session: ServerSession | None = None,
-        server: Server | None = None,
-        pin: CursorPin | None = None,
-    ) -> Coroutine[Any, Any, Result]:
+    def execute(self, operation: Operation[Result], session: Session | None = None) -> Coroutine[Any, Any, Result]:
         """Run `operation`, which has been prepared, and return its result, once awaited.
 
-        `session` is for an operation that shares its session with others, as those of one cursor do; `server` for one
-        that only that server can do, and `pin` for one that shares its connection, too. Raises the exceptions of
-        :mod:`pymongo.errors`.
+        Raises the exceptions of :mod:`pymongo.errors`.
         """
-        # A function that gives a coroutine, and not one itself: each level of them costs every operation.
-        server = server or self.topology.select_now(operation.selector)
-        if server is None:
-            return self._select_and_attempt(operation, session, pin)
-        return self._attempt(operation, server, session, pin)
+        return self.run(Execution(operation, session))
 
-    async def _select_and_attempt(
-        self, operation: Operation[Result], session: ServerSession | None, pin: CursorPin | None
-    ) -> Result:
-        server = await self.topology.select(operation.selector, operation.name, operation.operation_id)
-        return await self._attempt(operation, server, session, pin)
+    async def run(self, execution: Execution[Result]) -> Result:
+        """Run an operation that belongs together with others, in a session, on a server or a connection of theirs."""
+        try:
+            while True:
+                try:
+                    result = await self._attempt(execution)
+                except PyMongoError as error:  # noqa: PERF203  # each turn is an attempt
+                    await self._retries.after(execution, error, self.topology.sharded)
+                else:
+                    if execution.session is not None:
+                        execution.session.transaction.completed_command = True
+                    return result
+        finally:
+            if execution.session is None and execution.server_session is not None:
+                self.topology.sessions.release(execution.server_session)
+
+    def close(self) -> None:
+        """End the sessions, without waiting for it, and close every connection."""
+        sessions = self.topology.sessions.drain()
+        for start in range(0, len(sessions), _MAX_ENDED_SESSIONS):
+            self._end_sessions(sessions[start : start + _MAX_ENDED_SESSIONS])
+        self.topology.close()
+
+    def _end_sessions(self, ids: Sequence[Mapping[str, Any]]) -> None:
+        """A courtesy: without a connection at hand the server lets them expire."""
+        server = self.topology.select_known(ReadPreference.PRIMARY_PREFERRED)
+        connection = server.pool.check_out_idle() if server is not None else None
+        if server is not None and connection is not None:
+            if connection.supports_sessions:
+                self._exchange.send_last(EndSessions(Target("admin"), ids), connection)
+            server.pool.check_in(connection)
 
     def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run `coroutine` in the background, from any thread; drop it if the loop has ended."""
@@ -95,211 +96,123 @@ class Executor:
             self._loop.call_soon_threadsafe(self._spawn, coroutine)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(coroutine)
+        task = start_task(coroutine, "motor clean-up")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _attempt(
-        self,
-        operation: Operation[Result],
-        server: Server,
-        shared_session: ServerSession | None,
-        pin: CursorPin | None,
-    ) -> Result:
+    async def _attempt(self, execution: Execution[Result]) -> Result:
+        server = execution.server
+        if server is None:
+            if execution.session is None and execution.retry is None:
+                server = self.topology.select_now(execution.operation.selector)
+            server = execution.server = server or await self.select(execution)
+        pin = self._pin(execution)
         connection: Connection | None = None
-        session: ServerSession | None = None
-        pool = server.pool
         server.operation_count += 1
         try:
-            if pin is not None:
-                connection = await self._pinned(pin, server)
+            if pin is None:
+                connection = server.pool.take() or await server.pool.check_out()
             else:
-                connection = pool.take() or await pool.check_out()
-            session = shared_session or self.topology.sessions.acquire()
-            return await self._round_trip(operation, server, connection, session)
+                connection = await self._pinned(pin, server)
+            self._enter_session(execution, server, connection)
+            return await self._exchange.run(execution, server, connection)
         except PyMongoError as error:
-            if session is not None and isinstance(error, ConnectionFailure):
-                session.dirty = True
-            if connection is not None:
-                self.topology.handle_error(server, error, connection.generation, service_id=connection.service_id)
+            self._failed(execution, server, connection, error)
             raise
         except asyncio.CancelledError:
-            if session is not None:
-                session.dirty = True
+            if execution.server_session is not None:
+                execution.server_session.dirty = True
+            if pin is not None and connection is not None and connection.busy:
+                connection.close()
             raise
         finally:
             server.operation_count -= 1
             if connection is not None and pin is None:
-                pool.check_in(connection)
-            if session is not None and shared_session is None:
-                self.topology.sessions.release(session)
+                server.pool.check_in(connection)
 
-    async def _pinned(self, pin: CursorPin, server: Server) -> Connection:
+    async def select(self, execution: Execution[Any]) -> Server:
+        """A server for the operation: that of its transaction, or a suitable one."""
+        operation, session, retry = execution.operation, execution.session, execution.retry
+        try:
+            address = None
+            if session is not None:
+                if not session.in_transaction:
+                    session.transaction.reset()
+                address = session.transaction.pinned_address
+            if address is None:
+                avoided = retry.deprioritized if retry is not None else ()
+                return await self.topology.server_for(
+                    operation.selector, operation.name, operation.operation_id, avoided
+                )
+            server = await self.topology.select_address(address, operation.name)
+            if server is None:
+                raise AutoReconnect(f"server {format_address(address)} no longer available")
+            return server
+        except PyMongoError as error:
+            if session is not None and session.in_transaction:
+                add_error_label(error, _TRANSIENT)
+                session.transaction.unpin()
+            raise
+
+    def _pin(self, execution: Execution[Any]) -> Pin | None:
+        if self.load_balanced and execution.session is not None and execution.session.in_transaction:
+            return execution.session.transaction.pin
+        return execution.pin
+
+    async def _pinned(self, pin: Pin, server: Server) -> Connection:
         if pin.connection is None:
             pin.hold(server.pool, server.pool.take() or await server.pool.check_out())
         assert pin.connection is not None
         return pin.connection
 
-    def _abandon(
-        self,
-        operation: Operation[Any],
-        server: Server,
-        connection: Connection,
-        future: asyncio.Future[op_msg.Message],
-    ) -> None:
-        """Nobody waits any more for a reply, which may open a cursor: nobody will read that, or close it."""
-        if operation.reply_fields is not CURSOR_FIELDS:
+    def _enter_session(self, execution: Execution[Any], server: Server, connection: Connection) -> None:
+        """Take part in the session, with a number of its own for what may be written once only."""
+        session = execution.session
+        if session is None:
+            if execution.server_session is None:
+                execution.server_session = self.topology.sessions.acquire()
+        else:
+            execution.server_session = session.materialize(self.topology.sessions)
+            if session.in_transaction:
+                session.transaction.pin_to(server.description)
+        if execution.retryable and not execution.operation.is_read and self._retries.retries_writes:
+            self._number(execution, server, connection)
+        if execution.retry is not None:
+            operation = execution.operation
+            self._exchange.monitor.retrying(
+                operation.name, operation.operation_id, execution.retry.attempts, operation.is_read
+            )
+
+    def _number(self, execution: Execution[Any], server: Server, connection: Connection) -> None:
+        if execution.in_transaction:
             return
-        kill = functools.partial(self._kill_orphan, operation.target, server)
-        if future.cancelled():
-            connection.abandon(kill)
-        elif future.done() and future.exception() is None:
-            kill(future.result())
+        if not (server.description.retryable_writes_supported and connection.supports_sessions):
+            execution.retryable = False
+            retry = execution.retry
+            if retry is not None and retry.error is not None and not retry.overloaded:
+                raise retry.error
+        elif execution.transaction_number is None:
+            assert execution.server_session is not None
+            execution.transaction_number = execution.server_session.next_transaction_number()
 
-    def _kill_orphan(self, target: Target, server: Server, reply: op_msg.Message) -> None:
-        split = split_batch(memoryview(reply.document))
-        cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
-        if cursor_id:
-            self.run_soon(kill_cursor(self, server, target, cursor_id, None))
-
-    async def _round_trip(
-        self, operation: Operation[Result], server: Server, connection: Connection, session: ServerSession
-    ) -> Result:
-        command = operation.command(connection)
-        self._complete(command, operation, connection, session)
-        request_id = next_request_id()
-        message = self._encode(command, operation, connection, request_id)
-        monitored: MonitoredCommand | None = None
-        if self._monitor.watched:
-            shown = operation.described(command)
-            monitored = self._monitor.start(
-                operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
-            )
-        try:
-            if not operation.acknowledged:
-                await self._send_unacknowledged(connection, message)
-                reply: Any = {"ok": 1}
-            else:
-                future = connection.send(message, request_id)
-                try:
-                    received = await (future if self._socket_timeout is None else self._within(future, connection))
-                except asyncio.CancelledError:
-                    self._abandon(operation, server, connection, future)
-                    raise
-                reply = self._decode(operation, received.document)
-                self._check(operation, reply, connection)
-        except BaseException as error:
-            if monitored is not None:
-                monitored.failed(error)
-            raise
-        if monitored is not None:
-            monitored.succeeded(reply)
-        return operation.result(reply)
-
-    def _complete(
-        self, command: Command, operation: Operation[Any], connection: Connection, session: ServerSession
+    def _failed(
+        self, execution: Execution[Any], server: Server, connection: Connection | None, error: PyMongoError
     ) -> None:
-        """Add what every command carries: session, cluster time, read preference, API version, database."""
-        if connection.supports_sessions and operation.has_session:
-            command["lsid"] = session.lsid
-        cluster_time = self.topology.clock.latest
-        if cluster_time is not None:
-            command["$clusterTime"] = cluster_time
-        if self._server_api is not None:
-            add_server_api(command, self._server_api)
-        preference = operation.read_preference
-        if preference is not None:
-            if self.topology.single:
-                preference = _direct_preference(preference, connection)
-            if preference.mode:
-                command.setdefault("$readPreference", preference.document)
-        command["$db"] = operation.database
+        """Draw the conclusions from an error: for the transaction, the session and the server."""
+        if isinstance(error, ConnectionFailure):
+            if execution.in_transaction:
+                add_error_label(error, _TRANSIENT)
+            if connection is not None and execution.server_session is not None:
+                execution.server_session.dirty |= not isinstance(error, NotPrimaryError)
+        if execution.session is not None and (
+            error.has_error_label(_TRANSIENT) or error.has_error_label("RetryableWriteError")
+        ):
+            execution.session.transaction.unpin()
+        if connection is not None:
+            self.topology.handle_error(server, error, connection.generation, service_id=connection.service_id)
 
-    def _encode(self, command: Command, operation: Operation[Any], connection: Connection, request_id: int) -> bytes:
-        flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
-        try:
-            document = encode_document(command, False, operation.codec_options)
-        except Exception:
-            # For an error that speaks of the application's document, and not of the command around it.
-            field = STATEMENTS_FIELD.get(operation.name, "")
-            for statement in operation.described(command).get(field, ()):
-                encode_document(statement, False, operation.codec_options)
-            raise
-        if isinstance(operation, WriteBatch):
-            room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
-            return op_msg.encode(request_id, document, flags, operation.sequence(connection, room))
-        _check_size(operation, len(document), connection)
-        return op_msg.encode(request_id, document, flags)
-
-    async def _send_unacknowledged(self, connection: Connection, message: bytes) -> None:
-        if not connection.is_writable:
-            raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
-        await connection.send_unacknowledged(message)
-
-    async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
-        """Await a reply no longer than socketTimeoutMS."""
-        assert self._socket_timeout is not None
-        timer = self._loop.call_later(self._socket_timeout, connection.time_out)
-        try:
-            return await future
-        finally:
-            timer.cancel()
-
-    def _decode(self, operation: Operation[Any], document: bytes | memoryview) -> Any:
-        fields = operation.reply_fields
-        if fields is None or (len(document) <= SMALL_REPLY and operation.target.decodes_plainly):
-            return bson.decode(document, operation.reply_codec)
-        if len(document) <= SMALL_REPLY:
-            return decode_all_selective(document, operation.reply_codec, fields)[0]
-        if fields is CURSOR_FIELDS and len(document) > LARGE_REPLY:
-            split = split_batch(memoryview(document))
-            if split is not None:
-                rest, batch = split
-                reply = bson.decode(rest)
-                cursor = reply["cursor"]
-                cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = batch
-                return reply
-        with CollectorPaused():
-            return decode_all_selective(document, operation.reply_codec, fields)[0]
-
-    def _check(self, operation: Operation[Any], reply: Any, connection: Connection) -> None:
-        self.topology.clock.advance(reply.get("$clusterTime"))
-        raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
-        if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
-            check_command_response(
-                reply,
-                connection.max_wire_version,
-                operation.allowable_errors,
-                parse_write_concern_error=raises_write_concern_error,
-                pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
-            )
-
-
-def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -> ReadPreferenceMode:
-    """A direct connection reads from the server it has, whatever that is."""
-    if connection.is_replica_set_member:
-        return ReadPreference.PRIMARY_PREFERRED
-    if connection.is_standalone:
-        return ReadPreference.PRIMARY
-    return preference
-
-
-def _check_size(operation: Operation[Any], size: int, connection: Connection) -> None:
-    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
-    name = operation.name
-    limit = connection.max_bson_size
-    if name in STATEMENTS_FIELD:
-        size -= _ARRAY_OVERHEAD
-    if operation.acknowledged and name != "find":
-        limit += COMMAND_OVERHEAD
-    if size <= limit:
-        return
-    if name in ("insert", "find"):
-        raise DocumentTooLarge(
-            f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
-            f"up to {limit} bytes."
-        )
-    raise DocumentTooLarge(f"{name} command document too large")
+    def _kill_orphan(self, operation: Operation[Any], server: Server, cursor_id: int) -> None:
+        self.run_soon(kill_cursor(self, server, operation.target, cursor_id))
 
 
 async def kill_cursor(
@@ -307,17 +220,18 @@ async def kill_cursor(
     server: Server | None,
     target: Target,
     cursor_id: int,
-    session: ServerSession | None,
-    pin: CursorPin | None = None,
+    session: Session | None = None,
+    pin: Pin | None = None,
 ) -> None:
     """Kill a cursor, and give its session and connection back. If the server is gone, so is the cursor: no error."""
     try:
         if server is not None:
-            await executor.execute(KillCursors(target, [cursor_id]), session, server, pin)
+            with timeouts.renewed():
+                await executor.run(Execution(KillCursors(target, [cursor_id]), session, server, pin))
     except PyMongoError:
         pass
     finally:
-        if session is not None:
-            executor.topology.sessions.release(session)
+        if session is not None and session.implicit:
+            session.end()
         if pin is not None:
             pin.release()

@@ -72,6 +72,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._unclaimed: op_msg.Message | None = None
         self._failure: Exception | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._flushes = False
 
     @property
     def busy(self) -> bool:
@@ -140,6 +141,12 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._unclaimed = None
         cast(asyncio.Transport, self._transport).write(message)
         return reply
+
+    def send_last(self, message: bytes) -> None:
+        """Send a message that has no reply, as the last one: closing waits until it is sent."""
+        if self._failure is None:
+            cast(asyncio.Transport, self._transport).write(message)
+            self._flushes = True
 
     def next_reply(self) -> asyncio.Future[op_msg.Message]:
         """The next reply of a stream."""
@@ -223,7 +230,10 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.closed = True
         self._failure = error or connection_failure(self.address, self.options, "connection closed")
         if self._transport is not None:
-            self._transport.abort()
+            if self._flushes:
+                self._transport.close()
+            else:
+                self._transport.abort()
         self._finish()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

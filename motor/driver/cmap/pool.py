@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 
 from bson.objectid import ObjectId
 from pymongo.client_options import ClientOptions
@@ -19,6 +20,8 @@ from pymongo.errors import AutoReconnect, InvalidOperation, WaitQueueTimeoutErro
 from pymongo.monitoring import ConnectionCheckOutFailedReason, ConnectionClosedReason
 
 from motor._pymongo import Address, non_default_pool_options
+from motor.driver import timeouts
+from motor.driver.background import start_task
 from motor.driver.cmap.authentication import authenticate
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure, mark_overloaded
@@ -31,6 +34,13 @@ DRAIN_TIMEOUT = 5.0
 
 MAINTENANCE_INTERVAL = 1.0
 """Seconds between two looks at what is idle too long or missing, in pools that have minPoolSize or maxIdleTimeMS."""
+
+
+class PinHolder(Enum):
+    """What may keep a connection to itself behind a load balancer."""
+
+    CURSOR = "cursor"
+    TRANSACTION = "transaction"
 
 
 class Pool:
@@ -46,8 +56,7 @@ class Pool:
         self.address = address
         self.options = options
         self.generations = Generations()
-        self.pinned_to_cursors = 0
-        self.pinned_to_transactions = 0
+        self.pinned = dict.fromkeys(PinHolder, 0)
         pool_options = options.pool_options
         self._monitor = monitor
         self._on_error = on_error
@@ -95,8 +104,9 @@ class Pool:
     async def check_out(self) -> Connection:
         """A connection, as soon as one is returned or opened.
 
-        Raises :class:`~pymongo.errors.WaitQueueTimeoutError` after waitQueueTimeoutMS, and what opening a connection
-        raises: :class:`~pymongo.errors.ConnectionFailure`, :class:`~pymongo.errors.OperationFailure`.
+        Raises :class:`~pymongo.errors.WaitQueueTimeoutError` after waitQueueTimeoutMS, or at the operation's deadline
+        if it has one, and what opening a connection raises: :class:`~pymongo.errors.ConnectionFailure`,
+        :class:`~pymongo.errors.OperationFailure`.
         """
         started = time.monotonic()
         self._monitor.check_out_started()
@@ -107,6 +117,15 @@ class Pool:
             raise
         self._monitor.checked_out(connection.id, time.monotonic() - started)
         connection.watched = self._monitor.watched
+        return connection
+
+    def check_out_idle(self) -> Connection | None:
+        """An idle connection, if there is one, for what must not wait."""
+        connection = self._pop_idle()
+        if connection is not None:
+            self._monitor.check_out_started()
+            self._monitor.checked_out(connection.id, 0.0)
+            connection.watched = self._monitor.watched
         return connection
 
     def check_in(self, connection: Connection) -> None:
@@ -186,7 +205,7 @@ class Pool:
         waiter: asyncio.Future[Connection] = self._loop.create_future()
         self._waiters.append(waiter)
         self._open_more()
-        timer = self._wait_queue_timeout and self._loop.call_later(self._wait_queue_timeout, self._expire, waiter)
+        timer = self._start_timer(waiter)
         try:
             return await waiter
         except (asyncio.CancelledError, WaitQueueTimeoutError):
@@ -196,8 +215,15 @@ class Pool:
                 self._give_back(waiter.result())
             raise
         finally:
-            if timer:
+            if timer is not None:
                 timer.cancel()
+
+    def _start_timer(self, waiter: asyncio.Future[Connection]) -> asyncio.TimerHandle | None:
+        timeout: float | None = timeouts.configured() or self._wait_queue_timeout
+        if not timeout:
+            return None
+        left = timeouts.remaining()
+        return self._loop.call_later(timeout if left is None else max(left, 0), self._expire, waiter, timeout)
 
     def _give_back(self, connection: Connection) -> None:
         """Take back what was handed over to somebody who has gone in the meantime."""
@@ -245,23 +271,22 @@ class Pool:
     def _closed_error(self) -> InvalidOperation:
         return InvalidOperation("Cannot use MongoClient after close")
 
-    def _expire(self, waiter: asyncio.Future[Connection]) -> None:
+    def _expire(self, waiter: asyncio.Future[Connection], timeout: float) -> None:
         if not waiter.done():
-            waiter.set_exception(WaitQueueTimeoutError(self._timeout_message()))
+            waiter.set_exception(WaitQueueTimeoutError(self._timeout_message(timeout)))
 
-    def _timeout_message(self) -> str:
+    def _timeout_message(self, timeout: float) -> str:
         maximum = self.options.pool_options.max_pool_size
         if not self.options.load_balanced:
             return (
                 "Timed out while checking out a connection from connection pool. "
-                f"maxPoolSize: {maximum}, timeout: {self._wait_queue_timeout}"
+                f"maxPoolSize: {maximum}, timeout: {timeout}"
             )
-        others = self.in_use - self.pinned_to_cursors + self.pinned_to_transactions
+        cursors, transactions = self.pinned[PinHolder.CURSOR], self.pinned[PinHolder.TRANSACTION]
         return (
             f"Timeout waiting for connection from the connection pool. maxPoolSize: {maximum}, "
-            f"connections in use by cursors: {self.pinned_to_cursors}, "
-            f"connections in use by transactions: {self.pinned_to_transactions}, "
-            f"connections in use by other operations: {others}, timeout: {self._wait_queue_timeout}"
+            f"connections in use by cursors: {cursors}, connections in use by transactions: {transactions}, "
+            f"connections in use by other operations: {self.in_use - cursors - transactions}, timeout: {timeout}"
         )
 
     def _hand_over(self, connection: Connection) -> None:
@@ -283,7 +308,7 @@ class Pool:
         opening = len(self._opening)
         room = min(wanted, self._max_connecting - opening, self._max_size - self.size)
         for _ in range(int(room)):
-            task = self._loop.create_task(self._open_one())
+            task = start_task(self._open_one(), f"motor connection to {self.address}")
             self._opening.add(task)
             task.add_done_callback(self._opened)
 

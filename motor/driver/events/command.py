@@ -60,6 +60,18 @@ class CommandMonitor:
             self._listeners, self._client_id, name, database, command, request_id, operation_id, connection
         )
 
+    def retrying(self, name: str, operation_id: int | None, attempt: int, is_read: bool) -> None:
+        """Tell the log that an operation is tried again."""
+        if _logger.isEnabledFor(logging.DEBUG):
+            kind = "read" if is_read else "write"
+            log(
+                _logger,
+                f"Retrying {kind} attempt number {attempt}",
+                clientId=self._client_id,
+                commandName=name,
+                operationId=operation_id,
+            )
+
 
 class MonitoredCommand:
     """One command under way, between its started event and its last one."""

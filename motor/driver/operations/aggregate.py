@@ -26,6 +26,7 @@ from motor.driver.operations.operation import (
     Command,
     Document,
     ReadOperation,
+    RetryOptions,
     Target,
     add_read_concern,
     add_write_concern,
@@ -59,6 +60,16 @@ class Aggregate(ReadOperation[dict[str, Any]]):
     def writes(self) -> bool:
         """Whether the pipeline ends with ``$out`` or ``$merge``."""
         return bool(self.pipeline) and ("$out" in self.pipeline[-1] or "$merge" in self.pipeline[-1])
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice."""
+        return not self.writes
+
+    @property
+    def retry_options(self) -> RetryOptions:
+        """The options without which it is never sent twice."""
+        return RetryOptions.READS | RetryOptions.WRITES if self.writes else RetryOptions.READS
 
     @property
     def acknowledged(self) -> bool:

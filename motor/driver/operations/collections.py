@@ -11,7 +11,6 @@ from pymongo.errors import InvalidName
 
 from motor._pymongo import (
     CollationIn,
-    ReadPreferenceMode,
     validate_collation_or_none,
     validate_is_mapping,
 )
@@ -21,12 +20,11 @@ from motor.driver.operations.operation import (
     NAMESPACE_NOT_FOUND,
     AdminOperation,
     Command,
-    Operation,
+    ReadOperation,
     Target,
     add_write_concern,
     write_concern_of,
 )
-from motor.driver.sdam.selection import Selector
 
 
 def check_database_name(name: str) -> None:
@@ -117,6 +115,7 @@ class Rename(AdminOperation[dict[str, Any]]):
     comment: Any = None
 
     name = "renameCollection"
+    is_causal = False
 
     @property
     def database(self) -> str:
@@ -153,25 +152,15 @@ class Rename(AdminOperation[dict[str, Any]]):
 
 
 @dataclass(slots=True)
-class ListCollections(Operation[dict[str, Any]]):
+class ListCollections(ReadOperation[dict[str, Any]]):
     """List the collections: the result is the reply's ``cursor`` document."""
 
     target: Target
     options: Mapping[str, Any]
-    preference: ReadPreferenceMode
 
     name = "listCollections"
+    is_causal = False
     reply_fields = CURSOR_FIELDS
-
-    @property
-    def selector(self) -> Selector:
-        """Chooses among the servers."""
-        return self.preference
-
-    @property
-    def read_preference(self) -> ReadPreferenceMode:
-        """What the server is told in ``$readPreference``."""
-        return self.preference
 
     @property
     def reply_codec(self) -> CodecOptions[Any]:

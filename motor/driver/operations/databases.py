@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
-from pymongo.read_preferences import ReadPreference
 
-from motor._pymongo import ReadPreferenceMode
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import AdminOperation, Command, Operation, Target, add_write_concern
-from motor.driver.sdam.selection import Selector
+from motor.driver.operations.operation import AdminOperation, Command, ReadOperation, Target, add_write_concern
 
 
 @dataclass(slots=True)
-class ListDatabases(Operation[dict[str, Any]]):
+class ListDatabases(ReadOperation[dict[str, Any]]):
     """List the databases: the result is a ``cursor`` document, as if the server had opened a cursor."""
 
     target: Target
@@ -24,16 +21,7 @@ class ListDatabases(Operation[dict[str, Any]]):
     comment: Any = None
 
     name = "listDatabases"
-
-    @property
-    def selector(self) -> Selector:
-        """The primary."""
-        return ReadPreference.PRIMARY
-
-    @property
-    def read_preference(self) -> ReadPreferenceMode:
-        """The primary."""
-        return ReadPreference.PRIMARY
+    is_causal = False
 
     @property
     def reply_codec(self) -> CodecOptions[Any]:

@@ -39,6 +39,12 @@ class Delete(Operation[DeleteResult]):
     comment: Any = None
 
     name = "delete"
+    is_causal = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice."""
+        return self.acknowledged and not self.multi
 
     @property
     def acknowledged(self) -> bool:

@@ -60,6 +60,12 @@ class FindAndModify(Operation[Any]):
     name = "findAndModify"
     reply_fields = {"value": 1}  # noqa: RUF012  # never changed
     raises_write_concern_error = True
+    is_causal = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice."""
+        return self.acknowledged
 
     @property
     def write_concern(self) -> WriteConcern:

@@ -8,7 +8,7 @@ from typing import Any
 from bson.codec_options import CodecOptions
 
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, Target
+from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target
 
 
 @dataclass(slots=True)
@@ -22,7 +22,15 @@ class GetMore(Operation[dict[str, Any]]):
     comment: Any = None
 
     name = "getMore"
+    is_read = True
+    continues = True
+    has_time_limit = False
     reply_fields = CURSOR_FIELDS
+
+    @property
+    def retry_options(self) -> RetryOptions:
+        """The options without which it is never sent twice."""
+        return RetryOptions.READS
 
     @property
     def reply_codec(self) -> CodecOptions[Any]:

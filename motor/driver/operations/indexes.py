@@ -9,20 +9,18 @@ from typing import Any
 from bson.codec_options import CodecOptions
 from bson.son import SON
 from pymongo.operations import IndexModel
-from pymongo.read_preferences import ReadPreference
 
-from motor._pymongo import ReadPreferenceMode, index_name, validate_list, writable_server_selector
+from motor._pymongo import index_name, validate_list
 from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     CURSOR_FIELDS,
     NAMESPACE_NOT_FOUND,
     AdminOperation,
     Command,
-    Operation,
+    ReadOperation,
     Target,
     add_write_concern,
 )
-from motor.driver.sdam.selection import Selector
 
 _INDEX_CODEC: CodecOptions[Any] = CodecOptions(SON)
 
@@ -94,25 +92,16 @@ class DropIndexes(AdminOperation[None]):
 
 
 @dataclass(slots=True)
-class ListIndexes(Operation[dict[str, Any]]):
+class ListIndexes(ReadOperation[dict[str, Any]]):
     """List the indexes: the result is the reply's ``cursor`` document."""
 
     target: Target
     comment: Any = None
 
     name = "listIndexes"
+    is_causal = False
     reply_fields = CURSOR_FIELDS
     allowable_errors = (NAMESPACE_NOT_FOUND,)
-
-    @property
-    def selector(self) -> Selector:
-        """The primary."""
-        return writable_server_selector
-
-    @property
-    def read_preference(self) -> ReadPreferenceMode:
-        """The primary."""
-        return ReadPreference.PRIMARY
 
     @property
     def reply_codec(self) -> CodecOptions[Any]:

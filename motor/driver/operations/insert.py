@@ -46,6 +46,12 @@ class InsertOne(Operation[InsertOneResult]):
     comment: Any = None
 
     name = "insert"
+    is_causal = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice."""
+        return self.acknowledged
 
     @property
     def acknowledged(self) -> bool:

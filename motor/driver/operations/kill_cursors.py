@@ -17,6 +17,7 @@ class KillCursors(Operation[None]):
     cursor_ids: list[int]
 
     name = "killCursors"
+    continues = True
 
     def command(self, connection: Connection) -> Command:
         """``{killCursors: <collection>, cursors: [<id>]}``."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from enum import Flag, auto
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 from pymongo.errors import ConfigurationError
@@ -12,9 +13,17 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import ReadPreferenceMode, has_decoders, index_document, writable_server_selector
+from motor._pymongo import (
+    ReadPreferenceMode,
+    TransactionOptions,
+    has_decoders,
+    index_document,
+    writable_server_selector,
+)
+from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.sdam.selection import Selector
+from motor.driver.sessions.session import Session
 
 Document = Mapping[str, Any]
 Command = dict[str, Any]
@@ -29,6 +38,14 @@ STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "delet
 """The field of a write command that holds its statements."""
 
 NAMESPACE_NOT_FOUND = 26
+
+
+class RetryOptions(Flag):
+    """The client's options retryReads and retryWrites: those that are on, or those that a retry needs."""
+
+    NONE = 0
+    READS = auto()
+    WRITES = auto()
 
 
 @dataclass(slots=True)
@@ -56,6 +73,19 @@ class Target:
         """``database.collection``."""
         return f"{self.database}.{self.collection}"
 
+    def in_transaction(self, options: TransactionOptions) -> Target:
+        """The same, as part of a transaction: that one's options take the place of these."""
+        return replace(
+            self,
+            read_preference=options.read_preference or ReadPreference.PRIMARY,
+            write_concern=WriteConcern(),
+            read_concern=ReadConcern(),
+        )
+
+    def on_primary(self) -> Target:
+        """The same, to be read from the primary."""
+        return replace(self, read_preference=ReadPreference.PRIMARY)
+
     @property
     def reply_codec(self) -> CodecOptions[dict[str, Any]]:
         """The codec options for replies that are ours to read: plain dicts, and no failure for a broken string."""
@@ -82,6 +112,28 @@ class Operation(Generic[Result]):
 
     raises_write_concern_error: ClassVar[bool] = False
     """Whether a ``writeConcernError`` in the reply fails the command, before its result is read."""
+
+    is_read: ClassVar[bool] = False
+    """Whether its errors are judged as those of a read. What writes and may be retried gets a transaction number."""
+
+    is_causal: ClassVar[bool] = False
+    """Whether it waits, in a causally consistent session, for what the session has seen."""
+
+    continues: ClassVar[bool] = False
+    """Whether it carries on what another command has begun, in that one's snapshot."""
+
+    has_time_limit: ClassVar[bool] = True
+    """Whether the server is told how much of the operation's time is left."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice. Source: the specifications "Retryable Reads" and "Retryable Writes"."""
+        return False
+
+    @property
+    def retry_options(self) -> RetryOptions:
+        """The options without which it is never sent twice, not even to an overloaded server that has refused it."""
+        return RetryOptions.WRITES
 
     @property
     def selector(self) -> Selector:
@@ -128,6 +180,14 @@ class Operation(Generic[Result]):
         """Whether the command carries a session: an unacknowledged one may not."""
         return self.acknowledged
 
+    def enter(self, session: Session) -> None:
+        """Become a part of `session`. Raises ConfigurationError if it is the application's and wants no reply."""
+        if session.in_transaction:
+            target = self.target.in_transaction(session.transaction.options)
+            self.target = target  # type: ignore[misc]  # each operation has the slot
+        if not session.implicit and not self.acknowledged:
+            refuse_unacknowledged(self.target.write_concern)
+
     def prepare(self) -> None:
         """Check the arguments: raises what is wrong with them before anything is sent."""
 
@@ -149,6 +209,19 @@ class ReadOperation(Operation[Result]):
 
     __slots__ = ()
 
+    is_read = True
+    is_causal = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice."""
+        return True
+
+    @property
+    def retry_options(self) -> RetryOptions:
+        """The options without which it is never sent twice."""
+        return RetryOptions.READS
+
     @property
     def selector(self) -> Selector:
         """Chooses among the servers."""
@@ -166,6 +239,7 @@ class AdminOperation(Operation[Result]):
     __slots__ = ()
 
     raises_write_concern_error = True
+    is_causal = True
 
     @property
     def acknowledged(self) -> bool:
@@ -175,8 +249,14 @@ class AdminOperation(Operation[Result]):
 
 def add_write_concern(command: Command, write_concern: WriteConcern) -> None:
     """Put `write_concern` on `command`, unless it is the server's default."""
-    if not write_concern.is_server_default:
-        command["writeConcern"] = write_concern.document
+    if write_concern.is_server_default:
+        return
+    document = write_concern.document
+    if timeouts.configured() is not None:
+        # The operation has one timeout, and no others.
+        document.pop("wtimeout", None)
+    if document:
+        command["writeConcern"] = document
 
 
 def add_read_concern(command: Command, read_concern: ReadConcern) -> None:
@@ -194,6 +274,11 @@ def require_acknowledged(option: str, value: Any, acknowledged: bool) -> None:
     """Refuse an option that would be ignored without a sound by an unacknowledged write."""
     if value is not None and not acknowledged:
         raise ConfigurationError(f"{option} is unsupported for unacknowledged writes.")
+
+
+def refuse_unacknowledged(write_concern: WriteConcern) -> NoReturn:
+    """Raises ConfigurationError for an unacknowledged write in a session of the application's."""
+    raise ConfigurationError(f"Explicit sessions are incompatible with unacknowledged write concern: {write_concern!r}")
 
 
 def write_concern_of(command: MutableMapping[str, Any], default: WriteConcern) -> WriteConcern:

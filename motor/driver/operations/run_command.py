@@ -11,7 +11,7 @@ from pymongo.errors import InvalidOperation
 
 from motor._pymongo import ReadPreferenceMode
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, Target
+from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target
 from motor.driver.sdam.selection import Selector
 
 
@@ -23,10 +23,17 @@ class RunCommand(Operation[Any]):
     spec: str | MutableMapping[str, Any]
     value: Any
     options: MutableMapping[str, Any]
-    preference: ReadPreferenceMode
+    preference: ReadPreferenceMode | None = None
     check: bool = True
     allowed: Sequence[int | str] | None = None
     comment: Any = None
+
+    is_read = True
+
+    @property
+    def retry_options(self) -> RetryOptions:
+        """Nobody knows whether it reads or writes."""
+        return RetryOptions.READS | RetryOptions.WRITES
 
     @property
     def name(self) -> str:  # type: ignore[override]  # known only here
@@ -36,12 +43,12 @@ class RunCommand(Operation[Any]):
     @property
     def selector(self) -> Selector:
         """Chooses among the servers."""
-        return self.preference
+        return self.read_preference
 
     @property
     def read_preference(self) -> ReadPreferenceMode:
         """What the server is told in ``$readPreference``."""
-        return self.preference
+        return self.preference or self.target.read_preference
 
     @property
     def allowable_errors(self) -> Sequence[int | str]:  # type: ignore[override]  # the caller's

@@ -54,6 +54,12 @@ class Update(Operation[UpdateResult]):
     comment: Any = None
 
     name = "update"
+    is_causal = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice."""
+        return self.acknowledged and not self.multi
 
     @property
     def acknowledged(self) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from pymongo.errors import DocumentTooLarge
+from pymongo.errors import DocumentTooLarge, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
+from motor._pymongo import RETRYABLE_ERROR_CODES, write_concern_error_of
 from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     STATEMENTS_FIELD,
@@ -38,7 +39,12 @@ class WriteBatch(Operation[dict[str, Any]]):
     options: dict[str, Any]
     part_of_acknowledged: bool
     bulk_id: int
+    multi: bool
+    reply: dict[str, Any] = field(default_factory=dict)
     _first: int = 0
+    _sequence: DocumentSequence | None = None
+
+    is_causal = True
 
     @property
     def name(self) -> str:  # type: ignore[override]  # known only here
@@ -49,6 +55,11 @@ class WriteBatch(Operation[dict[str, Any]]):
     def acknowledged(self) -> bool:
         """Whether the server replies."""
         return self.write_concern.acknowledged
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice: not if one statement of its kind writes to several documents."""
+        return self.acknowledged and not self.multi
 
     @property
     def operation_id(self) -> int:
@@ -69,19 +80,23 @@ class WriteBatch(Operation[dict[str, Any]]):
     def sequence(self, connection: Connection, room: int) -> DocumentSequence:
         """Those of the statements that fit into `room` bytes of a message and into the server's batch size.
 
-        Raises :class:`~pymongo.errors.DocumentTooLarge` if not even the first fits; an unacknowledged write raises it
-        for any that is too large for the server, which could not say so.
+        Sent again, the batch is the same: the server tells by their places which statements it has seen. Raises
+        :class:`~pymongo.errors.DocumentTooLarge` if not even the first fits; an unacknowledged write raises it for any
+        that is too large for the server, which could not say so.
         """
-        field = STATEMENTS_FIELD[self.kind]
+        if self._sequence is not None:
+            return self._sequence
+        name = STATEMENTS_FIELD[self.kind]
         if not self.acknowledged:
             for size in self.encoder.sizes(connection.max_write_batch_size):
                 if size > connection.max_bson_size:
                     self._refuse(size, connection.max_bson_size)
         self._first = self.encoder.taken
-        documents = self.encoder.take(connection.max_write_batch_size, room - 6 - len(field))
+        documents = self.encoder.take(connection.max_write_batch_size, room - 6 - len(name))
         if not documents:
             self._refuse(self.encoder.first_size(), connection.max_bson_size)
-        return DocumentSequence(field, documents)
+        self._sequence = DocumentSequence(name, documents)
+        return self._sequence
 
     def described(self, command: Command) -> Command:
         """The command as monitoring shows it: with its statements."""
@@ -89,7 +104,11 @@ class WriteBatch(Operation[dict[str, Any]]):
         return {**command, STATEMENTS_FIELD[self.kind]: sent}
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The reply."""
+        """The reply. Raises a write concern error that sending it again may mend; the reply is kept then."""
+        self.reply = reply
+        error = write_concern_error_of(reply)
+        if error and error.get("code") in RETRYABLE_ERROR_CODES:
+            raise WriteConcernError(error["errmsg"], error["code"], error)
         return reply
 
     def _refuse(self, size: int, limit: int) -> NoReturn:

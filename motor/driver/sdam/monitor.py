@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import NetworkTimeout
@@ -18,6 +17,7 @@ from pymongo.hello import Hello
 from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, in_function_as_a_service
+from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.handshake import hello_command, shake_hands
 from motor.driver.events.topology import TopologyMonitor
@@ -25,8 +25,6 @@ from motor.driver.sdam.round_trip import RoundTripTimes
 
 if TYPE_CHECKING:
     from motor.driver.sdam.topology import Topology
-
-T = TypeVar("T")
 
 MIN_HEARTBEAT_INTERVAL = 0.5
 """Seconds that pass between two checks, however much they are asked for."""
@@ -230,11 +228,3 @@ class RoundTripMonitor:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-
-def start_task(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-    """A task for the life of a topology."""
-    task = asyncio.get_running_loop().create_task(coroutine, name=name)
-    # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
-    cast(Any, task)._log_destroy_pending = False
-    return task

@@ -25,8 +25,8 @@ from motor._pymongo import (
     is_public_suffix,
     split_options,
 )
+from motor.driver.background import start_task
 from motor.driver.events.publishing import log
-from motor.driver.sdam.monitor import start_task
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bson.objectid import ObjectId
 from pymongo.errors import (
@@ -31,6 +31,7 @@ from pymongo.topology_description import (
 )
 
 from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address, topology_description_after_srv_poll
+from motor.driver import timeouts
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
@@ -56,6 +57,7 @@ class Topology:
         self.clock = ClusterClock()
         self.sessions = ServerSessionPool()
         self.single = False
+        self.sharded = False
         self.closed = False
         self._loop = asyncio.get_running_loop()
         self._servers: dict[Address, Server] = {}
@@ -73,14 +75,28 @@ class Topology:
 
     def select_now(self, selector: Selector) -> Server | None:
         """A suitable server among those known, without waiting; ``None`` if it takes :meth:`select` to find one."""
-        return None if SelectionLog.watched() else self._choose(selector)
+        return None if SelectionLog.watched() else self.select_known(selector)
 
-    async def select(self, selector: Selector, operation: str, operation_id: int | None = None) -> Server:
-        """A suitable server, waiting for one up to serverSelectionTimeoutMS. The log names the operation and its id.
+    def select_known(self, selector: Selector) -> Server | None:
+        """A suitable server among those known, of which the log is not told."""
+        return self._choose(selector)
 
-        Raises :class:`~pymongo.errors.ServerSelectionTimeoutError`, which says what was found and what failed.
+    async def select(
+        self,
+        selector: Selector,
+        operation: str,
+        operation_id: int | None = None,
+        deprioritized: Collection[Address] = (),
+    ) -> Server:
+        """A suitable server, a `deprioritized` one if there is no other; the log names the operation and its id.
+
+        It is waited for up to serverSelectionTimeoutMS, or to the operation's deadline if that is sooner. Raises
+        :class:`~pymongo.errors.ServerSelectionTimeoutError`, which says what was found and what failed.
         """
-        timeout = self.settings.options.server_selection_timeout
+        left = timeouts.remaining()
+        timeout: float = self.settings.options.server_selection_timeout
+        if left is not None:
+            timeout = min(timeout, left)
         deadline = time.monotonic() + timeout
         log = SelectionLog(selector, operation, operation_id, self.settings.topology_id)
         log.started(self.description)
@@ -88,7 +104,7 @@ class Topology:
         while True:
             if self.closed:
                 raise InvalidOperation("Cannot use MongoClient after close")
-            server = self._choose(selector)
+            server = self._choose(selector, deprioritized)
             if server is not None:
                 log.succeeded(self.description, server.description.address)
                 return server
@@ -105,9 +121,16 @@ class Topology:
             self.request_check_all()
             await asyncio.wait([self._changed], timeout=remaining)
 
-    async def server_for(self, selector: Selector, operation: str, operation_id: int | None = None) -> Server:
+    async def server_for(
+        self,
+        selector: Selector,
+        operation: str,
+        operation_id: int | None = None,
+        deprioritized: Collection[Address] = (),
+    ) -> Server:
         """A suitable server, at once if one is known."""
-        return self.select_now(selector) or await self.select(selector, operation, operation_id)
+        server = None if deprioritized else self.select_now(selector)
+        return server or await self.select(selector, operation, operation_id, deprioritized)
 
     @property
     def servers(self) -> list[Server]:
@@ -199,7 +222,11 @@ class Topology:
         self.events.closed()
         self._announce()
 
-    def _choose(self, selector: Selector) -> Server | None:
+    def _choose(self, selector: Selector, deprioritized: Collection[Address] = ()) -> Server | None:
+        if deprioritized:
+            addresses = suitable_addresses(self.description, self.settings, selector, deprioritized)
+            servers = [self._servers[address] for address in addresses]
+            return choose_by_load(servers) if servers else None
         cached = self._suitable.get(id(selector))
         servers = cached[1] if cached is not None else self._find_suitable(selector)
         return choose_by_load(servers) if servers else None
@@ -271,6 +298,7 @@ class Topology:
     def _replace(self, description: TopologyDescription, quiet: bool = False) -> None:
         previous, self.description = self.description, description
         self.single = description.topology_type == TOPOLOGY_TYPE.Single
+        self.sharded = description.topology_type == TOPOLOGY_TYPE.Sharded
         self.sessions.set_timeout(description.logical_session_timeout_minutes)
         for address in [address for address in self._servers if not description.has_server(address)]:
             self._servers.pop(address).close()

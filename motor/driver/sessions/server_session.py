@@ -11,17 +11,24 @@ from collections import deque
 from typing import Any
 
 from bson.binary import UUID_SUBTYPE, Binary
+from bson.int64 import Int64
 
 
 class ServerSession:
-    """One logical session: its id document, as commands carry it, and when it was last used."""
+    """One logical session: its id document, as commands carry it, when it was last used, and its transaction number."""
 
-    __slots__ = ("dirty", "last_use", "lsid")
+    __slots__ = ("dirty", "last_use", "lsid", "transaction_number")
 
     def __init__(self) -> None:
         self.lsid: dict[str, Any] = {"id": Binary(uuid.uuid4().bytes, UUID_SUBTYPE)}
         self.last_use = time.monotonic()
         self.dirty = False
+        self.transaction_number = Int64(0)
+
+    def next_transaction_number(self) -> Int64:
+        """The number of the next retryable write or transaction: each has one of its own."""
+        number = self.transaction_number = Int64(self.transaction_number + 1)
+        return number
 
 
 class ServerSessionPool:
@@ -54,3 +61,9 @@ class ServerSessionPool:
         if self._lifetime is not None:
             while now - self._sessions[0].last_use > self._lifetime:
                 self._sessions.popleft()
+
+    def drain(self) -> list[dict[str, Any]]:
+        """The ids of all that are in the pool, which is empty then."""
+        ids = [session.lsid for session in self._sessions]
+        self._sessions.clear()
+        return ids

@@ -1,0 +1,18 @@
+"""Tasks that do not belong to the operation that happens to start them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextvars import Context
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+
+def start_task(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """Start a task in a context of its own: the deadline of the operation that starts it is none of its own."""
+    task = Context().run(asyncio.get_running_loop().create_task, coroutine, name=name)
+    # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
+    cast(Any, task)._log_destroy_pending = False
+    return task

@@ -1,0 +1,298 @@
+"""One command and its reply: completed, encoded, sent, awaited, decoded and checked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import bson
+from pymongo.client_options import ClientOptions
+from pymongo.errors import ConfigurationError, DocumentTooLarge, ExecutionTimeout, NotPrimaryError
+from pymongo.read_preferences import ReadPreference
+
+from motor._pymongo import (
+    COMMAND_OVERHEAD,
+    ReadPreferenceMode,
+    add_server_api,
+    check_command_response,
+    decode_all_selective,
+    encode_document,
+    format_timeout_details,
+    timeout_details,
+)
+from motor.driver import timeouts
+from motor.driver.cmap.connection import LATE_TIMER_GRACE, Connection
+from motor.driver.cmap.errors import connection_failure
+from motor.driver.events.command import CommandMonitor, MonitoredCommand
+from motor.driver.execution import Execution
+from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
+from motor.driver.operations.write_batch import WriteBatch
+from motor.driver.sdam.server import Server
+from motor.driver.sdam.topology import Topology
+from motor.driver.wire import op_msg
+from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
+from motor.driver.wire.garbage import CollectorPaused
+from motor.driver.wire.header import next_request_id
+
+Result = TypeVar("Result")
+
+_MESSAGE_PREFIX = 21
+"""Bytes of an OP_MSG before its command document."""
+
+_NAMING_TIMEOUTS = ("find", "getMore")
+"""The commands whose time limit error says which timeouts are configured."""
+
+_ARRAY_OVERHEAD = 5
+"""How much longer a command is with its one statement in an array than with it in a document sequence."""
+
+_MAX_TIME_MS_EXPIRED = 50
+
+
+class Exchange:
+    """Exchanges messages with the servers of one topology, with one client's options."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        options: ClientOptions,
+        on_orphan: Callable[[Operation[Any], Server, int], None],
+    ) -> None:
+        """`on_orphan` is told of the cursor that a command opens after its caller has gone."""
+        self.monitor = CommandMonitor(options.event_listeners, topology.settings.topology_id)
+        self._topology = topology
+        self._options = options
+        self._on_orphan = on_orphan
+        self._server_api = options.pool_options.server_api
+        self._socket_timeout = options.pool_options.socket_timeout
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, execution: Execution[Result], server: Server, connection: Connection) -> Result:
+        """Send the operation's command over `connection` to `server`, and return what its reply reads as.
+
+        Raises the exceptions of :mod:`pymongo.errors`.
+        """
+        operation = execution.operation
+        left = timeouts.remaining()
+        command = operation.command(connection)
+        if left is not None and operation.has_time_limit:
+            self._limit(command, left, server, connection)
+        self._complete(command, execution, connection)
+        request_id = next_request_id()
+        message = self._encode(command, operation, connection, request_id)
+        monitored: MonitoredCommand | None = None
+        if self.monitor.watched:
+            shown = operation.described(command)
+            monitored = self.monitor.start(
+                operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
+            )
+        try:
+            if not operation.acknowledged:
+                await self._send_unacknowledged(connection, message)
+                reply: Any = {"ok": 1}
+            else:
+                future = connection.send(message, request_id)
+                try:
+                    if left is not None:
+                        received = await self._before_deadline(future, connection)
+                    elif self._socket_timeout is not None:
+                        received = await self._within(future, connection)
+                    else:
+                        received = await future
+                except BaseException:
+                    self._abandon(operation, server, connection, future)
+                    raise
+                reply = self._decode(operation, received.document)
+                self._check(execution, reply, connection)
+        except BaseException as error:
+            if monitored is not None:
+                monitored.failed(error)
+            raise
+        if monitored is not None:
+            monitored.succeeded(reply)
+        return operation.result(reply)
+
+    def send_last(self, operation: Operation[Any], connection: Connection) -> None:
+        """Send a command whose reply nobody waits for, before `connection` is closed."""
+        command = operation.command(connection)
+        self._complete(command, Execution(operation), connection)
+        request_id = next_request_id()
+        message = self._encode(command, operation, connection, request_id)
+        if self.monitor.watched:
+            monitored = self.monitor.start(
+                operation.name, operation.database, command, request_id, request_id, connection
+            )
+            connection.send_last(message)
+            monitored.succeeded({"ok": 1})
+        else:
+            connection.send_last(message)
+
+    def _limit(self, command: Command, left: float, server: Server, connection: Connection) -> None:
+        """Tell the server how much time it has: what is left but for the way there and back."""
+        round_trip = server.description.min_round_trip_time
+        if left < round_trip:
+            message = (
+                f"operation would exceed time limit, remaining timeout:{left:.5f} <= network round trip "
+                f"time:{round_trip:.5f} {format_timeout_details(timeout_details(self._options.pool_options))}"
+            )
+            details = {"ok": 0, "errmsg": message, "code": _MAX_TIME_MS_EXPIRED}
+            raise ExecutionTimeout(message, _MAX_TIME_MS_EXPIRED, details, connection.max_wire_version)
+        command["maxTimeMS"] = int((left - round_trip) * 1000)
+
+    def _complete(self, command: Command, execution: Execution[Any], connection: Connection) -> None:
+        """Add what every command carries: session, cluster time, read preference, API version, database."""
+        operation = execution.operation
+        session = execution.session
+        cluster_time = self._topology.clock.latest
+        preference = operation.read_preference
+        if connection.supports_sessions and operation.has_session:
+            assert execution.server_session is not None
+            command["lsid"] = execution.server_session.lsid
+            if execution.transaction_number is not None:
+                command["txnNumber"] = execution.transaction_number
+            if session is not None and not session.implicit:
+                cluster_time = session.later_cluster_time(cluster_time)
+                session.add_to(
+                    command,
+                    execution.server_session,
+                    preference,
+                    operation.is_causal,
+                    operation.continues,
+                    connection.max_wire_version,
+                )
+        elif session is not None and not session.implicit:
+            raise ConfigurationError("Sessions are not supported by this MongoDB deployment")
+        if cluster_time is not None:
+            command["$clusterTime"] = cluster_time
+        if self._server_api is not None:
+            add_server_api(command, self._server_api)
+        if preference is not None:
+            if self._topology.single and not execution.in_transaction:
+                preference = _direct_preference(preference, connection)
+            if preference.mode:
+                command.setdefault("$readPreference", preference.document)
+        command["$db"] = operation.database
+
+    def _encode(self, command: Command, operation: Operation[Any], connection: Connection, request_id: int) -> bytes:
+        flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
+        try:
+            document = encode_document(command, False, operation.codec_options)
+        except Exception:
+            # For an error that speaks of the application's document, and not of the command around it.
+            field = STATEMENTS_FIELD.get(operation.name, "")
+            for statement in operation.described(command).get(field, ()):
+                encode_document(statement, False, operation.codec_options)
+            raise
+        if isinstance(operation, WriteBatch):
+            room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
+            return op_msg.encode(request_id, document, flags, operation.sequence(connection, room))
+        _check_size(operation, len(document), connection)
+        return op_msg.encode(request_id, document, flags)
+
+    async def _send_unacknowledged(self, connection: Connection, message: bytes) -> None:
+        if not connection.is_writable:
+            raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
+        await connection.send_unacknowledged(message)
+
+    async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
+        """Await a reply no longer than socketTimeoutMS."""
+        assert self._socket_timeout is not None
+        timer = self._loop.call_later(self._socket_timeout, connection.time_out)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    async def _before_deadline(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
+        """Await a reply until the operation's deadline. After it the connection still reads what comes."""
+        try:
+            await asyncio.wait([future], timeout=max(timeouts.remaining() or 0, 0))
+            # A loop that was blocked finds its timer due before it has looked at the socket.
+            await asyncio.wait([future], timeout=LATE_TIMER_GRACE)
+        finally:
+            if not future.done():
+                future.cancel()
+        if future.cancelled():
+            raise connection_failure(connection.address, self._options, TimeoutError("timed out"))
+        return future.result()
+
+    def _abandon(
+        self,
+        operation: Operation[Any],
+        server: Server,
+        connection: Connection,
+        future: asyncio.Future[op_msg.Message],
+    ) -> None:
+        """Nobody waits any more for a reply, which may open a cursor: nobody will read that, or close it."""
+        if operation.reply_fields is not CURSOR_FIELDS:
+            return
+        if future.cancelled():
+            connection.abandon(lambda reply: self._orphaned(operation, server, reply))
+        elif future.done() and future.exception() is None:
+            self._orphaned(operation, server, future.result())
+
+    def _orphaned(self, operation: Operation[Any], server: Server, reply: op_msg.Message) -> None:
+        split = split_batch(memoryview(reply.document))
+        cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
+        if cursor_id:
+            self._on_orphan(operation, server, cursor_id)
+
+    def _decode(self, operation: Operation[Any], document: bytes | memoryview) -> Any:
+        fields = operation.reply_fields
+        if fields is None or (len(document) <= SMALL_REPLY and operation.target.decodes_plainly):
+            return bson.decode(document, operation.reply_codec)
+        if len(document) <= SMALL_REPLY:
+            return decode_all_selective(document, operation.reply_codec, fields)[0]
+        if fields is CURSOR_FIELDS and len(document) > LARGE_REPLY:
+            split = split_batch(memoryview(document))
+            if split is not None:
+                rest, batch = split
+                reply = bson.decode(rest)
+                cursor = reply["cursor"]
+                cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = batch
+                return reply
+        with CollectorPaused():
+            return decode_all_selective(document, operation.reply_codec, fields)[0]
+
+    def _check(self, execution: Execution[Any], reply: Any, connection: Connection) -> None:
+        operation = execution.operation
+        self._topology.clock.advance(reply.get("$clusterTime"))
+        session = execution.session
+        if session is not None and not session.implicit:
+            session.advance(reply)
+        raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
+        if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
+            check_command_response(
+                reply,
+                connection.max_wire_version,
+                operation.allowable_errors,
+                parse_write_concern_error=raises_write_concern_error,
+                pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
+            )
+
+
+def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -> ReadPreferenceMode:
+    """A direct connection reads from the server it has, whatever that is."""
+    if connection.is_replica_set_member:
+        return ReadPreference.PRIMARY_PREFERRED
+    if connection.is_standalone:
+        return ReadPreference.PRIMARY
+    return preference
+
+
+def _check_size(operation: Operation[Any], size: int, connection: Connection) -> None:
+    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
+    name = operation.name
+    limit = connection.max_bson_size
+    if name in STATEMENTS_FIELD:
+        size -= _ARRAY_OVERHEAD
+    if operation.acknowledged and name != "find":
+        limit += COMMAND_OVERHEAD
+    if size <= limit:
+        return
+    if name in ("insert", "find"):
+        raise DocumentTooLarge(
+            f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
+            f"up to {limit} bytes."
+        )
+    raise DocumentTooLarge(f"{name} command document too large")

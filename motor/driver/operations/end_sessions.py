@@ -1,0 +1,29 @@
+"""endSessions: a client that is closed needs its sessions no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import Command, Operation, Target
+
+
+@dataclass(slots=True)
+class EndSessions(Operation[None]):
+    """End the sessions with `ids`; no reply is wanted."""
+
+    target: Target
+    ids: Sequence[Mapping[str, Any]]
+
+    name = "endSessions"
+
+    @property
+    def acknowledged(self) -> bool:
+        """The server does not reply."""
+        return False
+
+    def command(self, connection: Connection) -> Command:
+        """``{endSessions: [<id>, ...]}``."""
+        return {"endSessions": self.ids}

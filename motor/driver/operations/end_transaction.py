@@ -1,0 +1,82 @@
+"""commitTransaction and abortTransaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.write_concern import WriteConcern
+
+from motor.driver import timeouts
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.operation import Command, Operation, RetryOptions, Target, add_write_concern
+from motor.driver.sessions.transaction import Transaction
+
+_RETRIED_COMMIT_TIMEOUT_MS = 10_000
+
+
+@dataclass(slots=True)
+class EndTransaction(Operation[None]):
+    """End a transaction; whatever the client's options say it may be sent twice."""
+
+    target: Target
+    transaction: Transaction
+
+    raises_write_concern_error = True
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be sent twice."""
+        return True
+
+    @property
+    def retry_options(self) -> RetryOptions:
+        """None is needed."""
+        return RetryOptions.NONE
+
+    def command(self, connection: Connection) -> Command:
+        """``{<name>: 1}``, with the way back to the transaction if mongos has told one."""
+        self.transaction.attempts += 1
+        command: Command = {self.name: 1}
+        if self.transaction.recovery_token:
+            command["recoveryToken"] = self.transaction.recovery_token
+        add_write_concern(command, self._write_concern())
+        return command
+
+    def _write_concern(self) -> WriteConcern:
+        return self.transaction.options.write_concern or WriteConcern()
+
+    def result(self, reply: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+class CommitTransaction(EndTransaction):
+    """Commit it; from the second time on by a majority, so that what was committed is not lost."""
+
+    __slots__ = ()
+
+    name = "commitTransaction"
+
+    def command(self, connection: Connection) -> Command:
+        """``{commitTransaction: 1}``."""
+        command = EndTransaction.command(self, connection)
+        limit = self.transaction.options.max_commit_time_ms
+        if limit and timeouts.configured() is None:
+            command["maxTimeMS"] = limit
+        return command
+
+    def _write_concern(self) -> WriteConcern:
+        write_concern = EndTransaction._write_concern(self)
+        if self.transaction.attempts == 1:
+            return write_concern
+        document = write_concern.document
+        document.setdefault("wtimeout", _RETRIED_COMMIT_TIMEOUT_MS)
+        return WriteConcern(**{**document, "w": "majority"})
+
+
+class AbortTransaction(EndTransaction):
+    """Abort it."""
+
+    __slots__ = ()
+
+    name = "abortTransaction"

@@ -1,0 +1,157 @@
+"""Whether an operation that failed is tried again.
+
+Sources: the MongoDB specifications "Retryable Reads", "Retryable Writes" and "Client Backpressure".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from pymongo.client_options import ClientOptions
+from pymongo.errors import (
+    ConnectionFailure,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+
+from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, overload_policy
+from motor.driver import timeouts
+from motor.driver.execution import Execution, Retry
+from motor.driver.operations.operation import RetryOptions
+from motor.driver.sdam.errors import error_code
+
+_LABELLING_WIRE_VERSION = 9
+"""MongoDB 4.4, the first that labels the errors after which a write may be sent again."""
+
+_ILLEGAL_OPERATION = 20
+
+_FIRST_BACKOFF = 0.1
+_LONGEST_BACKOFF = 10.0
+
+
+class RetryPolicy:
+    """A client's options for retries, applied."""
+
+    def __init__(self, options: ClientOptions) -> None:
+        self.enabled = RetryOptions.NONE
+        if options.retry_reads:
+            self.enabled |= RetryOptions.READS
+        if options.retry_writes:
+            self.enabled |= RetryOptions.WRITES
+        self.retries_writes = bool(options.retry_writes)
+        self._overload_retries, self._retargets = overload_policy(options)
+
+    async def after(self, execution: Execution[Any], error: PyMongoError, sharded: bool) -> None:
+        """Return when the operation is to be tried again; raise what its caller gets if it is not."""
+        retry = execution.retry
+        if isinstance(error, ServerSelectionTimeoutError) and retry is not None and retry.error is not None:
+            raise retry.error
+        operation = execution.operation
+        may_repeat = self._may_repeat(execution)
+        if may_repeat and not operation.is_read:
+            _label(execution, error)
+        overloaded = error.has_error_label("SystemOverloadedError")
+        refused = overloaded and error.has_error_label("RetryableError")
+        if operation.retry_options & ~self.enabled or isinstance(error, ServerSelectionTimeoutError):
+            raise error
+        if not refused and not (may_repeat and _is_retryable(execution, error)):
+            raise _final(retry, error)
+        retry = execution.retry = retry or Retry()
+        retry.attempts += 1
+        retry.overloaded = overloaded
+        if overloaded:
+            retry.limit = self._overload_retries
+        if operation.is_read or retry.error is None or not error.has_error_label("NoWritesPerformed"):
+            retry.error = error
+        self._prepare(execution, retry, sharded)
+        if overloaded:
+            await self._back_off(retry, error)
+        left = timeouts.remaining()
+        if left is not None and left <= 0:
+            raise retry.error
+
+    def _may_repeat(self, execution: Execution[Any]) -> bool:
+        needed = execution.operation.retry_options
+        if not needed:
+            return True
+        return execution.retryable and not execution.in_transaction and not needed & ~self.enabled
+
+    def _prepare(self, execution: Execution[Any], retry: Retry, sharded: bool) -> None:
+        """Another server next time, where there is one."""
+        if execution.server is not None and (sharded or (retry.overloaded and self._retargets)):
+            retry.deprioritized.add(execution.server.description.address)
+        execution.server = execution.fixed_server
+        session = execution.session
+        if session is not None:
+            if not execution.operation.is_read:
+                session.transaction.unpin()
+            if retry.overloaded and session.in_transaction:
+                session.transaction.restart()
+        if execution.fixed_server is None and execution.pin is not None:
+            execution.pin.release()
+
+    async def _back_off(self, retry: Retry, error: PyMongoError) -> None:
+        """Wait a random time, twice as long at most as before. Raises the error if there is no time or try left."""
+        longest = min(_base_backoff(error) * 2**retry.attempts, _LONGEST_BACKOFF)
+        delay = random.random() * longest
+        left = timeouts.remaining()
+        if retry.attempts > self._overload_retries or (left is not None and delay > left):
+            raise _final(retry, error)
+        await asyncio.sleep(delay)
+
+
+def _is_retryable(execution: Execution[Any], error: PyMongoError) -> bool:
+    retry = execution.retry
+    if retry is not None and retry.attempts >= retry.limit:
+        return False
+    if not execution.operation.is_read:
+        return error.has_error_label("RetryableWriteError")
+    if isinstance(error, OperationFailure):
+        return error.code in RETRYABLE_ERROR_CODES
+    return isinstance(error, ConnectionFailure) and not isinstance(error, WaitQueueTimeoutError)
+
+
+def _final(retry: Retry | None, error: PyMongoError) -> PyMongoError:
+    """What the caller gets: an error that says that nothing was written says less than the one before it."""
+    if retry is not None and retry.error is not None and error.has_error_label("NoWritesPerformed"):
+        return retry.error
+    return error
+
+
+def _label(execution: Execution[Any], error: PyMongoError) -> None:
+    """Label the errors of a write after which it may be sent again, where the server has not done it.
+
+    Raises OperationFailure for a server that does not know retryable writes.
+    """
+    code = error_code(error)
+    if code == _ILLEGAL_OPERATION and isinstance(error, OperationFailure):
+        _check_support(error)
+    if isinstance(error, NotPrimaryError) or not isinstance(error, ConnectionFailure):
+        server = execution.server
+        version = (server.description.max_wire_version if server is not None else None) or 0
+        if version < _LABELLING_WIRE_VERSION and code in RETRYABLE_ERROR_CODES:
+            add_error_label(error, "RetryableWriteError")
+    elif not isinstance(error, WaitQueueTimeoutError):
+        add_error_label(error, "RetryableWriteError")
+
+
+def _check_support(error: OperationFailure) -> None:
+    if str(error).startswith("Transaction numbers"):
+        raise OperationFailure(
+            "This MongoDB deployment does not support retryable writes. "
+            "Please add retryWrites=false to your connection string.",
+            error.code,
+            error.details,
+        )
+
+
+def _base_backoff(error: PyMongoError) -> float:
+    """Seconds: the server's own suggestion, if it has one."""
+    details = getattr(error, "details", None) or {}
+    suggested = details.get("baseBackoffMS") if isinstance(error, OperationFailure) else None
+    return suggested / 1000 if suggested and suggested > 0 else _FIRST_BACKOFF

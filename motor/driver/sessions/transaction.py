@@ -1,0 +1,106 @@
+"""What a session knows of its transaction.
+
+Source: the MongoDB specification "Transactions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+from bson.int64 import Int64
+from pymongo.server_description import ServerDescription
+
+from motor._pymongo import Address, TransactionOptions
+from motor.driver.cmap.pin import Pin
+from motor.driver.cmap.pool import PinHolder
+from motor.driver.sessions.server_session import ServerSession
+
+
+class TransactionState(Enum):
+    """The states of the specification's state machine."""
+
+    NONE = auto()
+    STARTING = auto()
+    IN_PROGRESS = auto()
+    COMMITTED = auto()
+    COMMITTED_EMPTY = auto()
+    ABORTED = auto()
+
+
+_ACTIVE = (TransactionState.STARTING, TransactionState.IN_PROGRESS)
+
+
+class Transaction:
+    """One transaction of a session, or none.
+
+    Through mongos all of it goes to the one that it began on, behind a load balancer over the connection that it began
+    on. `attempts` counts how often its end was sent.
+    """
+
+    __slots__ = (
+        "attempts",
+        "completed_command",
+        "number",
+        "options",
+        "pin",
+        "pinned_address",
+        "recovery_token",
+        "state",
+    )
+
+    def __init__(self) -> None:
+        self.options = TransactionOptions()
+        self.state = TransactionState.NONE
+        self.pin = Pin(PinHolder.TRANSACTION)
+        self.reset()
+
+    @property
+    def active(self) -> bool:
+        """Whether commands belong to it."""
+        return self.state in _ACTIVE
+
+    def start(self, options: TransactionOptions) -> None:
+        """Begin anew: with the next command, so far only in name."""
+        self.reset()
+        self.options = options
+        self.state = TransactionState.STARTING
+
+    def reset(self) -> None:
+        """Forget it: the session is in no transaction."""
+        self.unpin()
+        self.state = TransactionState.NONE
+        self.recovery_token: Mapping[str, Any] | None = None
+        self.attempts = 0
+        self.completed_command = False
+        self.number: Int64 | None = None
+
+    def restart(self) -> None:
+        """An overloaded server has refused a command: if it was the first, there is no transaction there yet."""
+        if not self.completed_command:
+            self.state = TransactionState.STARTING
+        self.attempts = 0
+
+    def pin_to(self, server: ServerDescription) -> None:
+        """Stay with `server` from here on, if it is a mongos or behind a load balancer."""
+        if server.server_type_name in ("Mongos", "LoadBalancer"):
+            self.pinned_address: Address | None = server.address
+
+    def unpin(self) -> None:
+        """Let the next command go where it likes."""
+        self.pinned_address = None
+        self.pin.release()
+
+    def add_to(self, command: dict[str, Any], session: ServerSession) -> None:
+        """Make `command` a part of the transaction; the first one starts it."""
+        if self.number is None:
+            self.number = session.next_transaction_number()
+        command["txnNumber"] = self.number
+        if self.state is TransactionState.STARTING:
+            command["startTransaction"] = True
+            read_concern = self.options.read_concern
+            if read_concern is not None and read_concern.level:
+                command["readConcern"] = read_concern.document
+            self.state = TransactionState.IN_PROGRESS
+        command["autocommit"] = False

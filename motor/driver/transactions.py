@@ -1,0 +1,87 @@
+"""Ending a transaction: the transitions that are allowed, and what the errors mean.
+
+Source: the MongoDB specification "Transactions".
+"""
+
+from __future__ import annotations
+
+from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError, WTimeoutError
+
+from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, remove_error_label
+from motor.driver import timeouts
+from motor.driver.deployment import Deployment
+from motor.driver.operations.end_transaction import AbortTransaction, CommitTransaction, EndTransaction
+from motor.driver.operations.operation import Target
+from motor.driver.sessions.session import Session
+from motor.driver.sessions.transaction import TransactionState
+
+UNKNOWN_RESULT = "UnknownTransactionCommitResult"
+TRANSIENT = "TransientTransactionError"
+
+_UNSATISFIABLE_WRITE_CONCERN = 64
+MAX_TIME_MS_EXPIRED = 50
+
+_UNKNOWN_RESULT_CODES = RETRYABLE_ERROR_CODES | {_UNSATISFIABLE_WRITE_CONCERN, MAX_TIME_MS_EXPIRED}
+
+
+async def commit(deployment: Deployment, session: Session) -> None:
+    """Commit the session's transaction; once more if it is committed already.
+
+    Raises InvalidOperation if there is none or it was aborted. An error labelled UnknownTransactionCommitResult leaves
+    it open whether it is committed: committing again finds out.
+    """
+    session.check_usable()
+    transaction = session.transaction
+    if transaction.state is TransactionState.NONE:
+        raise InvalidOperation("No transaction started")
+    if transaction.state is TransactionState.ABORTED:
+        raise InvalidOperation("Cannot call commitTransaction after calling abortTransaction")
+    if transaction.state in (TransactionState.STARTING, TransactionState.COMMITTED_EMPTY):
+        transaction.state = TransactionState.COMMITTED_EMPTY
+        return
+    transaction.state = TransactionState.IN_PROGRESS
+    try:
+        await _end(deployment, session, CommitTransaction(Target("admin"), transaction))
+    except PyMongoError as error:
+        if isinstance(error, ConnectionFailure):
+            remove_error_label(error, TRANSIENT)
+        if _leaves_result_unknown(error):
+            add_error_label(error, UNKNOWN_RESULT)
+        raise
+    finally:
+        transaction.state = TransactionState.COMMITTED
+
+
+async def abort(deployment: Deployment, session: Session) -> None:
+    """Abort the session's transaction. If the server cannot be told, it aborts it by itself: no error.
+
+    Raises InvalidOperation if there is none or it has ended already.
+    """
+    session.check_usable()
+    transaction = session.transaction
+    if transaction.state is TransactionState.NONE:
+        raise InvalidOperation("No transaction started")
+    if transaction.state is TransactionState.ABORTED:
+        raise InvalidOperation("Cannot call abortTransaction twice")
+    if transaction.state in (TransactionState.COMMITTED, TransactionState.COMMITTED_EMPTY):
+        raise InvalidOperation("Cannot call abortTransaction after calling commitTransaction")
+    try:
+        if transaction.state is TransactionState.IN_PROGRESS:
+            with timeouts.renewed():
+                await _end(deployment, session, AbortTransaction(Target("admin"), transaction))
+    except (OperationFailure, ConnectionFailure):
+        pass
+    finally:
+        transaction.state = TransactionState.ABORTED
+        transaction.unpin()
+
+
+async def _end(deployment: Deployment, session: Session, operation: EndTransaction) -> None:
+    executor = deployment.executor() or await deployment.resolve()
+    await executor.execute(operation, session)
+
+
+def _leaves_result_unknown(error: PyMongoError) -> bool:
+    if isinstance(error, (ConnectionFailure, WTimeoutError)):
+        return True
+    return isinstance(error, OperationFailure) and error.code in _UNKNOWN_RESULT_CODES
