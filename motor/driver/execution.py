@@ -41,15 +41,16 @@ class Execution(Generic[Result]):
     `session` is ``None`` for an operation that shares its session with no other: it has a `server_session` of its own
     then. `fixed_server` is for one that only that server can do, `pin` for one that shares its connection with others.
     `server` is the one that the next attempt is made on, if it has been chosen already, or the last one was;
-    `transaction_number` is what the server knows a retryable write by.
+    `transaction_number` is what the server knows a retryable write by, unless it is `numbered` no more because its
+    server cannot do that.
     """
 
     __slots__ = (
         "fixed_server",
+        "numbered",
         "operation",
         "pin",
         "retry",
-        "retryable",
         "server",
         "server_session",
         "session",
@@ -71,7 +72,7 @@ class Execution(Generic[Result]):
         self.server_session: ServerSession | None = None
         self.transaction_number: Int64 | None = None
         self.retry: Retry | None = None
-        self.retryable = operation.retryable
+        self.numbered = True
 
     @property
     def in_transaction(self) -> bool:

@@ -58,18 +58,43 @@ class Executor:
 
     async def run(self, execution: Execution[Result]) -> Result:
         """Run an operation that belongs together with others, in a session, on a server or a connection of theirs."""
+        session = execution.session
         try:
             while True:
+                pin = None if execution.pin is None and session is None else self._pin(execution)
+                connection: Connection | None = None
+                server = execution.server
+                if server is None and session is None and execution.retry is None:
+                    server = self.topology.select_now(execution.operation.selector)
                 try:
-                    result = await self._attempt(execution)
-                except PyMongoError as error:  # noqa: PERF203  # each turn is an attempt
-                    await self._retries.after(execution, error, self.topology.sharded)
-                else:
-                    if execution.session is not None:
-                        execution.session.transaction.completed_command = True
+                    server = execution.server = server or await self.select(execution)
+                    server.operation_count += 1
+                    if pin is None:
+                        connection = server.pool.take() or await server.pool.check_out()
+                    else:
+                        connection = await self._pinned(pin, server)
+                    self._enter_session(execution, server, connection)
+                    result = await self._exchange.run(execution, server, connection)
+                    if session is not None:
+                        session.transaction.completed_command = True
                     return result
+                except PyMongoError as error:
+                    failure = error
+                    self._failed(execution, server, connection, error)
+                except asyncio.CancelledError:
+                    if execution.server_session is not None:
+                        execution.server_session.dirty = True
+                    if pin is not None and connection is not None and connection.busy:
+                        connection.close()
+                    raise
+                finally:
+                    if server is not None:
+                        server.operation_count -= 1
+                    if server is not None and connection is not None and pin is None:
+                        server.pool.check_in(connection)
+                await self._retries.after(execution, failure, self.topology.sharded)
         finally:
-            if execution.session is None and execution.server_session is not None:
+            if session is None and execution.server_session is not None:
                 self.topology.sessions.release(execution.server_session)
 
     def close(self) -> None:
@@ -99,36 +124,6 @@ class Executor:
         task = start_task(coroutine, "motor clean-up")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    async def _attempt(self, execution: Execution[Result]) -> Result:
-        server = execution.server
-        if server is None:
-            if execution.session is None and execution.retry is None:
-                server = self.topology.select_now(execution.operation.selector)
-            server = execution.server = server or await self.select(execution)
-        pin = self._pin(execution)
-        connection: Connection | None = None
-        server.operation_count += 1
-        try:
-            if pin is None:
-                connection = server.pool.take() or await server.pool.check_out()
-            else:
-                connection = await self._pinned(pin, server)
-            self._enter_session(execution, server, connection)
-            return await self._exchange.run(execution, server, connection)
-        except PyMongoError as error:
-            self._failed(execution, server, connection, error)
-            raise
-        except asyncio.CancelledError:
-            if execution.server_session is not None:
-                execution.server_session.dirty = True
-            if pin is not None and connection is not None and connection.busy:
-                connection.close()
-            raise
-        finally:
-            server.operation_count -= 1
-            if connection is not None and pin is None:
-                server.pool.check_in(connection)
 
     async def select(self, execution: Execution[Any]) -> Server:
         """A server for the operation: that of its transaction, or a suitable one."""
@@ -167,7 +162,7 @@ class Executor:
 
     def _enter_session(self, execution: Execution[Any], server: Server, connection: Connection) -> None:
         """Take part in the session, with a number of its own for what may be written once only."""
-        session = execution.session
+        session, operation = execution.session, execution.operation
         if session is None:
             if execution.server_session is None:
                 execution.server_session = self.topology.sessions.acquire()
@@ -175,10 +170,9 @@ class Executor:
             execution.server_session = session.materialize(self.topology.sessions)
             if session.in_transaction:
                 session.transaction.pin_to(server.description)
-        if execution.retryable and not execution.operation.is_read and self._retries.retries_writes:
+        if not operation.is_read and self._retries.retries_writes and operation.retryable:
             self._number(execution, server, connection)
         if execution.retry is not None:
-            operation = execution.operation
             self._exchange.monitor.retrying(
                 operation.name, operation.operation_id, execution.retry.attempts, operation.is_read
             )
@@ -187,7 +181,7 @@ class Executor:
         if execution.in_transaction:
             return
         if not (server.description.retryable_writes_supported and connection.supports_sessions):
-            execution.retryable = False
+            execution.numbered = False
             retry = execution.retry
             if retry is not None and retry.error is not None and not retry.overloaded:
                 raise retry.error
@@ -196,7 +190,7 @@ class Executor:
             execution.transaction_number = execution.server_session.next_transaction_number()
 
     def _failed(
-        self, execution: Execution[Any], server: Server, connection: Connection | None, error: PyMongoError
+        self, execution: Execution[Any], server: Server | None, connection: Connection | None, error: PyMongoError
     ) -> None:
         """Draw the conclusions from an error: for the transaction, the session and the server."""
         if isinstance(error, ConnectionFailure):
@@ -208,7 +202,7 @@ class Executor:
             error.has_error_label(_TRANSIENT) or error.has_error_label("RetryableWriteError")
         ):
             execution.session.transaction.unpin()
-        if connection is not None:
+        if server is not None and connection is not None:
             self.topology.handle_error(server, error, connection.generation, service_id=connection.service_id)
 
     def _kill_orphan(self, operation: Operation[Any], server: Server, cursor_id: int) -> None:

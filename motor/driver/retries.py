@@ -79,7 +79,9 @@ class RetryPolicy:
         needed = execution.operation.retry_options
         if not needed:
             return True
-        return execution.retryable and not execution.in_transaction and not needed & ~self.enabled
+        if needed & ~self.enabled or not execution.operation.retryable:
+            return False
+        return execution.numbered and not execution.in_transaction
 
     def _prepare(self, execution: Execution[Any], retry: Retry, sharded: bool) -> None:
         """Another server next time, where there is one."""

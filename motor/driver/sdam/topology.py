@@ -75,7 +75,7 @@ class Topology:
 
     def select_now(self, selector: Selector) -> Server | None:
         """A suitable server among those known, without waiting; ``None`` if it takes :meth:`select` to find one."""
-        return None if SelectionLog.watched() else self.select_known(selector)
+        return None if SelectionLog.watched() else self._choose(selector)
 
     def select_known(self, selector: Selector) -> Server | None:
         """A suitable server among those known, of which the log is not told."""
