@@ -103,6 +103,7 @@ __all__ = [
     "add_error_label",
     "add_server_api",
     "add_to_bulk",
+    "add_to_client_bulk",
     "append_metadata",
     "array_to_documents",
     "check_command_response",
@@ -155,6 +156,18 @@ def add_to_bulk(request: Any, bulk: Any) -> None:
     """
     try:
         add = request._add_to_bulk
+    except AttributeError:
+        raise TypeError(f"{request!r} is not a valid request") from None
+    add(bulk)
+
+
+def add_to_client_bulk(request: Any, bulk: Any) -> None:
+    """Let one of :mod:`pymongo.operations`' write requests add itself to a client's bulk write.
+
+    Raises TypeError for what is no such request, InvalidOperation for one without a namespace.
+    """
+    try:
+        add = request._add_to_client_bulk
     except AttributeError:
         raise TypeError(f"{request!r} is not a valid request") from None
     add(bulk)

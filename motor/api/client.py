@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
 from pymongo.client_options import ClientOptions
 from pymongo.driver_info import DriverInfo
-from pymongo.errors import ConfigurationError
+from pymongo.errors import ConfigurationError, InvalidOperation
+from pymongo.operations import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
+from pymongo.results import ClientBulkWriteResult
 from pymongo.topology_description import TopologyDescription
 from pymongo.write_concern import WriteConcern
 
@@ -22,7 +24,9 @@ from motor._pymongo import (
     ReadPreferenceMode,
     SessionOptions,
     TransactionOptions,
+    add_to_client_bulk,
     append_metadata,
+    validate_list,
 )
 from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
 from motor.api.client_settings import parse_settings
@@ -30,6 +34,7 @@ from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.database import AgnosticDatabase
 from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
+from motor.driver.client_bulk import ClientBulk
 from motor.driver.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
@@ -37,6 +42,9 @@ from motor.driver.operations.run_command import RunCommand
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+WriteModel = InsertOne[Any] | DeleteOne | DeleteMany | ReplaceOne[Any] | UpdateOne | UpdateMany
+"""What :meth:`AgnosticClient.bulk_write` takes a list of."""
 
 _SHOWN_FIRST = ("document_class", "tz_aware", "connect")
 _NEVER_SHOWN = ("username", "password", "driver", "authmechanismproperties", "tlscertificatekeyfilepassword")
@@ -233,6 +241,53 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             )
         target = Target(self[name].name, write_concern=self.write_concern)
         await self._execute(DropDatabase(target, comment), session)
+
+    def bulk_write(
+        self,
+        models: Sequence[WriteModel],
+        session: Any = None,
+        ordered: bool = True,
+        verbose_results: bool = False,
+        bypass_document_validation: bool | None = None,
+        comment: Any = None,
+        let: Mapping[str, Any] | None = None,
+        write_concern: WriteConcern | None = None,
+    ) -> asyncio.Future[ClientBulkWriteResult]:
+        """Run a list of writes to any number of collections: PyMongo's InsertOne, UpdateOne, UpdateMany, ReplaceOne,
+        DeleteOne and DeleteMany, each with its `namespace`. Needs MongoDB 8.0.
+
+        Ordered, they run one after the other and the first error ends it; unordered, all are tried. With
+        `verbose_results` the result holds that of each one. Raises
+        :class:`~pymongo.errors.ClientBulkWriteException`, which says what was done and what was not, and
+        :class:`~pymongo.errors.InvalidOperation` for what cannot go together.
+
+        .. versionadded:: 4.0
+        """
+        options = (ordered, verbose_results, bypass_document_validation, comment, let)
+        return self._start(self._bulk_write(models, session, options, write_concern))
+
+    async def _bulk_write(
+        self, models: Sequence[WriteModel], session: Any, options: tuple[Any, ...], write_concern: WriteConcern | None
+    ) -> ClientBulkWriteResult:
+        engine_session = self._engine_session(session)
+        if engine_session is not None and engine_session.in_transaction and write_concern is not None:
+            raise InvalidOperation("Cannot set write concern after starting a transaction")
+        ordered, verbose = options[:2]
+        concern = write_concern or self._write_concern
+        if not concern.acknowledged and verbose:
+            raise InvalidOperation("Cannot request unacknowledged write concern and verbose results")
+        if not concern.acknowledged and ordered:
+            raise InvalidOperation("Cannot request unacknowledged write concern and ordered writes")
+        validate_list("models", models)
+        target = Target("admin", "$cmd.bulkWrite", self._codec_options, write_concern=concern)
+        bulk = ClientBulk(target, *options)
+        for model in models:
+            add_to_client_bulk(model, bulk)
+        bulk.prepare(engine_session)
+        result = await bulk.execute(self._deployment, engine_session)
+        if result is None:
+            return ClientBulkWriteResult({}, False, False)
+        return ClientBulkWriteResult(result, True, verbose)
 
     def append_metadata(self, driver_info: DriverInfo) -> None:
         """Add a library's name to what new connections tell the server; the same one again changes nothing.

@@ -27,7 +27,6 @@ from motor.driver.cmap.errors import connection_failure
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
-from motor.driver.operations.write_batch import WriteBatch
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
 from motor.driver.wire import op_msg
@@ -183,9 +182,9 @@ class Exchange:
             for statement in operation.described(command).get(field, ()):
                 encode_document(statement, False, operation.codec_options)
             raise
-        if isinstance(operation, WriteBatch):
+        if operation.is_batch:
             room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
-            return op_msg.encode(request_id, document, flags, operation.sequence(connection, room))
+            return op_msg.encode(request_id, document, flags, operation.sequences(connection, room))
         _check_size(operation, len(document), connection)
         return op_msg.encode(request_id, document, flags)
 

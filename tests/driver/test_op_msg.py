@@ -71,7 +71,7 @@ def test_sections_in_any_order_are_decoded(flags, document, before, after, reque
 
 @given(FLAGS, ENCODED, st.none() | SEQUENCES, IDS, IDS)
 def test_encode_makes_what_the_specification_says(flags, document, sequence, request_id, response_to):
-    data = op_msg.encode(request_id, document, flags, sequence, response_to)
+    data = op_msg.encode(request_id, document, flags, [sequence] if sequence else [], response_to)
     assert data == assemble(flags, document, [], [sequence] if sequence else [], request_id, response_to)
     assert op_msg.decode(data[HEADER.size :], request_id, response_to).more_to_come == bool(flags & MORE_TO_COME)
 
@@ -137,7 +137,7 @@ def test_a_wrong_document_size_is_a_protocol_error(document, size):
 
 @given(SEQUENCES.filter(lambda part: part.documents), st.integers(-(2**31), 2**31 - 1))
 def test_a_wrong_sequence_size_is_a_protocol_error(sequence, size):
-    body = bytearray(op_msg.encode(1, b"\5\0\0\0\0", 0, sequence)[HEADER.size :])
+    body = bytearray(op_msg.encode(1, b"\5\0\0\0\0", 0, [sequence])[HEADER.size :])
     right = struct.unpack_from("<i", body, 11)[0]
     # One that ends before the next document, and starts a section there, would need bytes that look like one.
     if size > right or size < 5:
@@ -184,7 +184,7 @@ def test_what_is_wrong_is_said(sections, message):
 
 @given(ENCODED, st.integers(1, 2**32 - 1), IDS, IDS)
 def test_a_wrong_checksum_is_refused(document, wrong, request_id, response_to):
-    body = bytearray(op_msg.encode(request_id, document, CHECKSUM_PRESENT, None, response_to)[HEADER.size :])
+    body = bytearray(op_msg.encode(request_id, document, CHECKSUM_PRESENT, (), response_to)[HEADER.size :])
     (right,) = struct.unpack_from("<I", body, len(body) - 4)
     struct.pack_into("<I", body, len(body) - 4, right ^ wrong)
     with pytest.raises(ProtocolError, match="checksum"):
@@ -192,7 +192,7 @@ def test_a_wrong_checksum_is_refused(document, wrong, request_id, response_to):
 
 
 def test_the_checksum_covers_the_header():
-    body = op_msg.encode(7, BODY[5:], CHECKSUM_PRESENT, None, 8)[HEADER.size :]
+    body = op_msg.encode(7, BODY[5:], CHECKSUM_PRESENT, (), 8)[HEADER.size :]
     assert bytes(op_msg.decode(body, 7, 8).document) == BODY[5:]
     for ids in ((6, 8), (7, 9)):
         with pytest.raises(ProtocolError, match="checksum"):
@@ -200,7 +200,7 @@ def test_the_checksum_covers_the_header():
 
 
 def test_documents_are_not_copied():
-    data: Any = bytearray(op_msg.encode(1, BODY[5:], EXHAUST_ALLOWED, DocumentSequence("a", [BODY[5:]])))
+    data: Any = bytearray(op_msg.encode(1, BODY[5:], EXHAUST_ALLOWED, [DocumentSequence("a", [BODY[5:]])]))
     message = op_msg.decode(memoryview(data)[HEADER.size :])
     for part in (message.document, message.sequences[0].documents[0]):
         assert isinstance(part, memoryview)

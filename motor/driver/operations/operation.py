@@ -24,6 +24,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.sdam.selection import Selector
 from motor.driver.sessions.session import Session
+from motor.driver.wire.op_msg import DocumentSequence
 
 Document = Mapping[str, Any]
 Command = dict[str, Any]
@@ -116,6 +117,9 @@ class Operation(Generic[Result]):
     is_read: ClassVar[bool] = False
     """Whether its errors are judged as those of a read. What writes and may be retried gets a transaction number."""
 
+    is_batch: ClassVar[bool] = False
+    """Whether its statements follow the command as document sequences."""
+
     is_causal: ClassVar[bool] = False
     """Whether it waits, in a causally consistent session, for what the session has seen."""
 
@@ -193,6 +197,10 @@ class Operation(Generic[Result]):
 
     def command(self, connection: Connection) -> Command:
         """The command document, for a server that can do what `connection` says."""
+        raise NotImplementedError
+
+    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
+        """The document sequences of a batch, no longer than `room` bytes."""
         raise NotImplementedError
 
     def described(self, command: Command) -> Command:

@@ -45,6 +45,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     _sequence: DocumentSequence | None = None
 
     is_causal = True
+    is_batch = True
 
     @property
     def name(self) -> str:  # type: ignore[override]  # known only here
@@ -77,7 +78,7 @@ class WriteBatch(Operation[dict[str, Any]]):
         add_write_concern(command, self.write_concern)
         return command
 
-    def sequence(self, connection: Connection, room: int) -> DocumentSequence:
+    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
         """Those of the statements that fit into `room` bytes of a message and into the server's batch size.
 
         Sent again, the batch is the same: the server tells by their places which statements it has seen. Raises
@@ -85,7 +86,7 @@ class WriteBatch(Operation[dict[str, Any]]):
         that is too large for the server, which could not say so.
         """
         if self._sequence is not None:
-            return self._sequence
+            return (self._sequence,)
         name = STATEMENTS_FIELD[self.kind]
         if not self.acknowledged:
             for size in self.encoder.sizes(connection.max_write_batch_size):
@@ -96,7 +97,7 @@ class WriteBatch(Operation[dict[str, Any]]):
         if not documents:
             self._refuse(self.encoder.first_size(), connection.max_bson_size)
         self._sequence = DocumentSequence(name, documents)
-        return self._sequence
+        return (self._sequence,)
 
     def described(self, command: Command) -> Command:
         """The command as monitoring shows it: with its statements."""

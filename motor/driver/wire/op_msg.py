@@ -61,15 +61,15 @@ def encode(
     request_id: int,
     document: bytes,
     flags: int = 0,
-    sequence: DocumentSequence | None = None,
+    sequences: Sequence[DocumentSequence] = (),
     response_to: int = 0,
 ) -> bytes:
     """One whole message, header included; with a checksum if `flags` asks for it."""
-    if sequence is None and not flags & CHECKSUM_PRESENT:
+    if not sequences and not flags & CHECKSUM_PRESENT:
         return _COMMAND_PREFIX.pack(21 + len(document), request_id, response_to, OP_MSG, flags, 0) + document
     parts: list[bytes | memoryview] = [document]
     length = 21 + len(document)
-    if sequence is not None:
+    for sequence in sequences:
         size = sequence.size()
         length += size
         parts += [b"\1", _INT32.pack(size - 1), sequence.identifier.encode(), b"\0", *sequence.documents]
