@@ -15,7 +15,7 @@ from typing import Any
 import pymongo
 import tornado
 from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
-from pymongo.errors import DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from tornado import gen
 from tornado.ioloop import IOLoop
 
@@ -103,6 +103,40 @@ async def read(books: AsyncIOMotorCollection[Document]) -> None:
     print(f"        in {1000 * (time.perf_counter() - began):.0f} ms", flush=True)
 
 
+async def keep_consistent(books: AsyncIOMotorCollection[Document]) -> None:
+    client = books.database.client
+    with await client.start_session() as session:
+        await books.update_one({"_id": 1}, {"$set": {"read": True}}, session=session)
+        emma = await books.find_one({"_id": 1}, session=session)
+        assert emma is not None
+        step("a session reads what was written in it", emma["read"], True)
+    async with client.start_session() as session:
+        async with session.start_transaction():
+            await books.delete_many({}, session=session)
+            inside = await books.count_documents({}, session=session)
+            step("a transaction: count inside and outside", (inside, await books.count_documents({})), (0, 4))
+            await session.abort_transaction()
+        step("aborted: the count after it", await books.count_documents({}), 4)
+        renamed = await session.with_transaction(
+            lambda session: books.update_one({"_id": 1}, {"$set": {"title": "EMMA"}}, session=session)
+        )
+        step("with_transaction: modified", renamed.modified_count, 1)
+    cut = {"failCommands": ["insert"], "closeConnection": True}
+    await client.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=cut)
+    await books.insert_one({"_id": 7, "title": "Walden"})
+    count = await books.count_documents({"_id": 7})
+    step("an insert whose connection is cut is retried: documents", count, 1)
+    wait = {"failCommands": ["find"], "blockConnection": True, "blockTimeMS": 500}
+    await client.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=wait)
+    try:
+        with pymongo.timeout(0.2):
+            await books.find_one()
+    except PyMongoError as error:
+        step("pymongo.timeout(0.2) around a find that takes 0.5 s", error.timeout, True)
+    else:
+        step("pymongo.timeout(0.2) around a find that takes 0.5 s", "no error", "a timeout")
+
+
 async def fail(books: AsyncIOMotorCollection[Document]) -> None:
     try:
         await books.insert_one({"_id": 1})
@@ -128,14 +162,16 @@ async def fail(books: AsyncIOMotorCollection[Document]) -> None:
 
 
 def tour_asyncio(uri: str) -> None:
-    # Made before any event loop runs, and used in three of them, one after the other.
+    # Made before any event loop runs, and used in four of them, one after the other.
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri)
     books = client.tour_asyncio.books
     chapter("asyncio: writing")
     asyncio.run(write(books))
     chapter("asyncio, the same client in a second asyncio.run(): reading")
     asyncio.run(read(books))
-    chapter("asyncio, the same client in a third asyncio.run(): errors")
+    chapter("asyncio, the same client in a third asyncio.run(): sessions, transactions, retries, timeouts")
+    asyncio.run(keep_consistent(books))
+    chapter("asyncio, the same client in a fourth asyncio.run(): errors")
     asyncio.run(fail(books))
     client.close()
 
@@ -183,7 +219,8 @@ def main() -> int:
     versions = f"Python {platform.python_version()}, PyMongo {pymongo.version}, Tornado {tornado.version}"
     print(f"Motor {version} on {versions}")
     began = time.perf_counter()
-    with motor.embedded.Server() as server:
+    # With fail points, to show what happens when a connection breaks.
+    with motor.embedded.Server(arguments=["--enable-test-commands"]) as server:
         print(f"The embedded server answers at {server.uri}, {time.perf_counter() - began:.1f} s after it was started")
         tour_asyncio(server.uri)
         tour_tornado(server.uri)

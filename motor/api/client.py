@@ -209,7 +209,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     def server_info(self, session: Any = None) -> asyncio.Future[dict[str, Any]]:
         """What the server says of itself: its ``buildInfo``."""
         target = Target("admin")
-        return self._run(RunCommand(target, "buildinfo", 1, {}), session)
+        return self._run(RunCommand(target, "buildinfo", 1, {}, ReadPreference.PRIMARY), session)
 
     def list_databases(
         self, session: Any = None, comment: Any = None, **kwargs: Any

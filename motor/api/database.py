@@ -144,7 +144,10 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         name = arguments[0]
         if options.get("clusteredIndex"):
             validate_is_mapping("clusteredIndex", options["clusteredIndex"])
-        if check_exists and name in await self._list_collection_names(session, {"name": name}, None, {}):
+        engine_session = self._engine_session(session)
+        # A transaction cannot list collections: there the server says that it exists.
+        listed = check_exists and (engine_session is None or not engine_session.in_transaction)
+        if listed and name in await self._list_collection_names(session, {"name": name}, None, {}):
             raise CollectionInvalid(f"collection {name} already exists")
         collection = self.get_collection(*arguments)
         await self._execute(Create(collection._target, options), session)

@@ -180,7 +180,8 @@ class Executor:
     def _number(self, execution: Execution[Any], server: Server, connection: Connection) -> None:
         if execution.in_transaction:
             return
-        if not (server.description.retryable_writes_supported and connection.supports_sessions):
+        supported = server.description.retryable_writes_supported and connection.supports_sessions
+        if not supported or not execution.operation.has_session:
             execution.numbered = False
             retry = execution.retry
             if retry is not None and retry.error is not None and not retry.overloaded:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pymongo.read_preferences import ReadPreference
+
+from motor._pymongo import ReadPreferenceMode
 from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target
 
@@ -18,6 +21,11 @@ class EndSessions(Operation[None]):
     ids: Sequence[Mapping[str, Any]]
 
     name = "endSessions"
+
+    @property
+    def read_preference(self) -> ReadPreferenceMode:
+        """Any member ends them for all."""
+        return ReadPreference.PRIMARY_PREFERRED
 
     @property
     def acknowledged(self) -> bool:
