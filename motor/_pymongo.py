@@ -31,6 +31,7 @@ from pymongo.common import (
     validate_non_negative_integer_or_none,
     validate_ok_for_replace,
     validate_ok_for_update,
+    validate_string_or_none,
 )
 from pymongo.common import _CaseInsensitiveDictionary as CaseInsensitiveDictionary
 from pymongo.common import validate as validate_option
@@ -143,6 +144,7 @@ __all__ = [
     "validate_ok_for_replace",
     "validate_ok_for_update",
     "validate_option",
+    "validate_string_or_none",
     "validate_uri",
     "writable_server_selector",
     "write_concern_error_of",

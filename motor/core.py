@@ -2,6 +2,7 @@
 
 from motor.api.base import AgnosticBase, AgnosticBaseProperties
 from motor.api.base_cursor import AgnosticBaseCursor
+from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
@@ -13,6 +14,7 @@ __all__ = [
     "AgnosticBase",
     "AgnosticBaseCursor",
     "AgnosticBaseProperties",
+    "AgnosticChangeStream",
     "AgnosticClient",
     "AgnosticClientSession",
     "AgnosticCollection",

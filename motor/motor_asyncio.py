@@ -11,11 +11,13 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions
+from bson.timestamp import Timestamp
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import Pipeline, ReadPreferenceMode, TransactionOptions
+from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, TransactionOptions
 from motor.api.base import DocumentType
+from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
@@ -26,6 +28,7 @@ from motor.api.session import AgnosticClientSession
 from motor.frameworks import asyncio as framework
 
 __all__ = [
+    "AsyncIOMotorChangeStream",
     "AsyncIOMotorClient",
     "AsyncIOMotorClientSession",
     "AsyncIOMotorCollection",
@@ -34,6 +37,10 @@ __all__ = [
     "AsyncIOMotorDatabase",
     "AsyncIOMotorLatentCommandCursor",
 ]
+
+
+class AsyncIOMotorChangeStream(AgnosticChangeStream[DocumentType]):
+    """A change stream."""
 
 
 class AsyncIOMotorClientSession(AgnosticClientSession):
@@ -84,6 +91,22 @@ class AsyncIOMotorCollection(AgnosticCollection[DocumentType]):
             **kwargs: Any,
         ) -> AsyncIOMotorLatentCommandCursor[DocumentType]: ...
 
+        def watch(
+            self,
+            pipeline: Pipeline | None = None,
+            full_document: str | None = None,
+            resume_after: Mapping[str, Any] | None = None,
+            max_await_time_ms: int | None = None,
+            batch_size: int | None = None,
+            collation: CollationIn | None = None,
+            start_at_operation_time: Timestamp | None = None,
+            session: Any = None,
+            start_after: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            full_document_before_change: str | None = None,
+            show_expanded_events: bool | None = None,
+        ) -> AsyncIOMotorChangeStream[DocumentType]: ...
+
         def list_indexes(
             self, session: Any = None, comment: Any = None
         ) -> AsyncIOMotorLatentCommandCursor[MutableMapping[str, Any]]: ...
@@ -128,6 +151,22 @@ class AsyncIOMotorDatabase(AgnosticDatabase[DocumentType]):
             self, pipeline: Pipeline, session: Any = None, **kwargs: Any
         ) -> AsyncIOMotorLatentCommandCursor[DocumentType]: ...
 
+        def watch(
+            self,
+            pipeline: Pipeline | None = None,
+            full_document: str | None = None,
+            resume_after: Mapping[str, Any] | None = None,
+            max_await_time_ms: int | None = None,
+            batch_size: int | None = None,
+            collation: CollationIn | None = None,
+            start_at_operation_time: Timestamp | None = None,
+            session: Any = None,
+            start_after: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            full_document_before_change: str | None = None,
+            show_expanded_events: bool | None = None,
+        ) -> AsyncIOMotorChangeStream[DocumentType]: ...
+
         def list_collections(
             self,
             session: Any = None,
@@ -148,6 +187,7 @@ class AsyncIOMotorClient(AgnosticClient[DocumentType]):
         AsyncIOMotorCommandCursor,
         AsyncIOMotorLatentCommandCursor,
         AsyncIOMotorClientSession,
+        AsyncIOMotorChangeStream,
     )
 
     if TYPE_CHECKING:
@@ -182,6 +222,22 @@ class AsyncIOMotorClient(AgnosticClient[DocumentType]):
             default_transaction_options: TransactionOptions | None = None,
             snapshot: bool | None = False,
         ) -> AsyncIOMotorClientSession: ...
+
+        def watch(
+            self,
+            pipeline: Pipeline | None = None,
+            full_document: str | None = None,
+            resume_after: Mapping[str, Any] | None = None,
+            max_await_time_ms: int | None = None,
+            batch_size: int | None = None,
+            collation: CollationIn | None = None,
+            start_at_operation_time: Timestamp | None = None,
+            session: Any = None,
+            start_after: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            full_document_before_change: str | None = None,
+            show_expanded_events: bool | None = None,
+        ) -> AsyncIOMotorChangeStream[DocumentType]: ...
 
         def list_databases(
             self, session: Any = None, comment: Any = None, **kwargs: Any

@@ -11,11 +11,13 @@ from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from bson.codec_options import CodecOptions
+from bson.timestamp import Timestamp
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import Pipeline, ReadPreferenceMode, TransactionOptions
+from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, TransactionOptions
 from motor.api.base import DocumentType
+from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
@@ -26,6 +28,7 @@ from motor.api.session import AgnosticClientSession
 from motor.frameworks import tornado as framework
 
 __all__ = [
+    "MotorChangeStream",
     "MotorClient",
     "MotorClientSession",
     "MotorCollection",
@@ -34,6 +37,10 @@ __all__ = [
     "MotorDatabase",
     "MotorLatentCommandCursor",
 ]
+
+
+class MotorChangeStream(AgnosticChangeStream[DocumentType]):
+    """A change stream."""
 
 
 class MotorClientSession(AgnosticClientSession):
@@ -82,6 +89,22 @@ class MotorCollection(AgnosticCollection[DocumentType]):
             **kwargs: Any,
         ) -> MotorLatentCommandCursor[DocumentType]: ...
 
+        def watch(
+            self,
+            pipeline: Pipeline | None = None,
+            full_document: str | None = None,
+            resume_after: Mapping[str, Any] | None = None,
+            max_await_time_ms: int | None = None,
+            batch_size: int | None = None,
+            collation: CollationIn | None = None,
+            start_at_operation_time: Timestamp | None = None,
+            session: Any = None,
+            start_after: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            full_document_before_change: str | None = None,
+            show_expanded_events: bool | None = None,
+        ) -> MotorChangeStream[DocumentType]: ...
+
         def list_indexes(
             self, session: Any = None, comment: Any = None
         ) -> MotorLatentCommandCursor[MutableMapping[str, Any]]: ...
@@ -126,6 +149,22 @@ class MotorDatabase(AgnosticDatabase[DocumentType]):
             self, pipeline: Pipeline, session: Any = None, **kwargs: Any
         ) -> MotorLatentCommandCursor[DocumentType]: ...
 
+        def watch(
+            self,
+            pipeline: Pipeline | None = None,
+            full_document: str | None = None,
+            resume_after: Mapping[str, Any] | None = None,
+            max_await_time_ms: int | None = None,
+            batch_size: int | None = None,
+            collation: CollationIn | None = None,
+            start_at_operation_time: Timestamp | None = None,
+            session: Any = None,
+            start_after: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            full_document_before_change: str | None = None,
+            show_expanded_events: bool | None = None,
+        ) -> MotorChangeStream[DocumentType]: ...
+
         def list_collections(
             self,
             session: Any = None,
@@ -146,6 +185,7 @@ class MotorClient(AgnosticClient[DocumentType]):
         MotorCommandCursor,
         MotorLatentCommandCursor,
         MotorClientSession,
+        MotorChangeStream,
     )
 
     if TYPE_CHECKING:
@@ -180,6 +220,22 @@ class MotorClient(AgnosticClient[DocumentType]):
             default_transaction_options: TransactionOptions | None = None,
             snapshot: bool | None = False,
         ) -> MotorClientSession: ...
+
+        def watch(
+            self,
+            pipeline: Pipeline | None = None,
+            full_document: str | None = None,
+            resume_after: Mapping[str, Any] | None = None,
+            max_await_time_ms: int | None = None,
+            batch_size: int | None = None,
+            collation: CollationIn | None = None,
+            start_at_operation_time: Timestamp | None = None,
+            session: Any = None,
+            start_after: Mapping[str, Any] | None = None,
+            comment: Any = None,
+            full_document_before_change: str | None = None,
+            show_expanded_events: bool | None = None,
+        ) -> MotorChangeStream[DocumentType]: ...
 
         def list_databases(
             self, session: Any = None, comment: Any = None, **kwargs: Any

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
+from bson.timestamp import Timestamp
 from pymongo.client_options import ClientOptions
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import ConfigurationError, InvalidOperation
@@ -21,6 +22,8 @@ from pymongo.write_concern import WriteConcern
 from motor._pymongo import (
     TIMEOUT_OPTIONS,
     Address,
+    CollationIn,
+    Pipeline,
     ReadPreferenceMode,
     SessionOptions,
     TransactionOptions,
@@ -29,6 +32,7 @@ from motor._pymongo import (
     validate_list,
 )
 from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
+from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client_settings import parse_settings
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.database import AgnosticDatabase
@@ -205,6 +209,47 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         """
         options = SessionOptions(causal_consistency, default_transaction_options, snapshot)
         return self._family.session(self, options)
+
+    def watch(
+        self,
+        pipeline: Pipeline | None = None,
+        full_document: str | None = None,
+        resume_after: Mapping[str, Any] | None = None,
+        max_await_time_ms: int | None = None,
+        batch_size: int | None = None,
+        collation: CollationIn | None = None,
+        start_at_operation_time: Timestamp | None = None,
+        session: Any = None,
+        start_after: Mapping[str, Any] | None = None,
+        comment: Any = None,
+        full_document_before_change: str | None = None,
+        show_expanded_events: bool | None = None,
+    ) -> AgnosticChangeStream[DocumentType]:
+        """Watch the whole deployment: as :meth:`AgnosticCollection.watch`."""
+        return self._family.change_stream(
+            self,
+            Target(
+                "admin",
+                "",
+                self._codec_options,
+                self._read_preference,
+                self._write_concern,
+                self._read_concern,
+            ),
+            True,
+            pipeline,
+            full_document,
+            resume_after,
+            max_await_time_ms,
+            batch_size,
+            collation,
+            start_at_operation_time,
+            session,
+            start_after,
+            comment,
+            full_document_before_change,
+            show_expanded_events,
+        )
 
     def server_info(self, session: Any = None) -> asyncio.Future[dict[str, Any]]:
         """What the server says of itself: its ``buildInfo``."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
 from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
@@ -15,6 +16,7 @@ from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, add_to_bulk, validate_list
 from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute, timeout_seconds
+from motor.api.change_stream import AgnosticChangeStream
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.cursor import AgnosticCursor
 from motor.api.query import build_query, check_exhaust
@@ -508,6 +510,46 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         """
         operation = Aggregate(self._target, pipeline, kwargs, let, comment)
         return self._client._family.latent_command_cursor(self, operation, session)
+
+    def watch(
+        self,
+        pipeline: Pipeline | None = None,
+        full_document: str | None = None,
+        resume_after: Mapping[str, Any] | None = None,
+        max_await_time_ms: int | None = None,
+        batch_size: int | None = None,
+        collation: CollationIn | None = None,
+        start_at_operation_time: Timestamp | None = None,
+        session: Any = None,
+        start_after: Mapping[str, Any] | None = None,
+        comment: Any = None,
+        full_document_before_change: str | None = None,
+        show_expanded_events: bool | None = None,
+    ) -> AgnosticChangeStream[DocumentType]:
+        """Watch the collection: a change stream, at once, which is opened when it is first used.
+
+        `pipeline` holds more stages for the changes to pass; `full_document` is ``"updateLookup"``, ``"whenAvailable"``
+        or ``"required"`` for the whole document after an update, `full_document_before_change` for the one before it.
+        It starts now, unless `resume_after` or `start_after` hold a resume token, or `start_at_operation_time` a time.
+        The server waits `max_await_time_ms` for a change before it says that there is none.
+        """
+        return self._client._family.change_stream(
+            self,
+            self._target,
+            False,
+            pipeline,
+            full_document,
+            resume_after,
+            max_await_time_ms,
+            batch_size,
+            collation,
+            start_at_operation_time,
+            session,
+            start_after,
+            comment,
+            full_document_before_change,
+            show_expanded_events,
+        )
 
     def create_index(self, keys: Hint, session: Any = None, comment: Any = None, **kwargs: Any) -> asyncio.Future[str]:
         """Create an index; its name is the result. Keywords are those of :class:`~pymongo.operations.IndexModel`."""

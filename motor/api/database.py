@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 from bson.dbref import DBRef
+from bson.timestamp import Timestamp
 from pymongo.errors import CollectionInvalid
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import Pipeline, ReadPreferenceMode, validate_is_mapping
+from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, validate_is_mapping
 from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute, timeout_seconds
+from motor.api.change_stream import AgnosticChangeStream
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
 from motor.api.validation import check_validation
@@ -255,6 +257,40 @@ class AgnosticDatabase(AgnosticBaseProperties, Generic[DocumentType]):
         """Run a pipeline that starts from the database, such as one with ``$currentOp``: a cursor, at once."""
         operation = Aggregate(self._target(""), pipeline, kwargs)
         return self._client._family.latent_command_cursor(self["$cmd.aggregate"], operation, session)
+
+    def watch(
+        self,
+        pipeline: Pipeline | None = None,
+        full_document: str | None = None,
+        resume_after: Mapping[str, Any] | None = None,
+        max_await_time_ms: int | None = None,
+        batch_size: int | None = None,
+        collation: CollationIn | None = None,
+        start_at_operation_time: Timestamp | None = None,
+        session: Any = None,
+        start_after: Mapping[str, Any] | None = None,
+        comment: Any = None,
+        full_document_before_change: str | None = None,
+        show_expanded_events: bool | None = None,
+    ) -> AgnosticChangeStream[DocumentType]:
+        """Watch every collection of the database: as :meth:`AgnosticCollection.watch`."""
+        return self._client._family.change_stream(
+            self,
+            self._target(""),
+            False,
+            pipeline,
+            full_document,
+            resume_after,
+            max_await_time_ms,
+            batch_size,
+            collation,
+            start_at_operation_time,
+            session,
+            start_after,
+            comment,
+            full_document_before_change,
+            show_expanded_events,
+        )
 
     def validate_collection(
         self,

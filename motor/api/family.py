@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from motor.frameworks.framework import Framework
 
 if TYPE_CHECKING:
+    from motor.api.change_stream import AgnosticChangeStream
     from motor.api.collection import AgnosticCollection
     from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
     from motor.api.cursor import AgnosticCursor
@@ -26,3 +27,4 @@ class Family:
     command_cursor: type[AgnosticCommandCursor[Any]]
     latent_command_cursor: type[AgnosticLatentCommandCursor[Any]]
     session: type[AgnosticClientSession]
+    change_stream: type[AgnosticChangeStream[Any]]

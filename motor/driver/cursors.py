@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,8 @@ class ServerCursor:
         self.max_await_time_ms: int | None = None
         self.comment: Any = None
         self.tailable = False
+        self.wire_version = 0
+        self.post_batch_resume_token: Mapping[str, Any] | None = None
         self._deployment = deployment
         self._opening = opening
         self._limit = 0
@@ -89,19 +91,20 @@ class ServerCursor:
 
     async def close(self) -> None:
         """Fetch no more, and tell the server so. What has come may still be read."""
-        killing = self._close()
+        killing = self.shut()
         if killing is not None:
             await killing
 
     def abandon(self) -> None:
         """Close without waiting: the server is told in the background."""
-        self._run_soon(self._close())
+        self._run_soon(self.shut())
 
     def __del__(self) -> None:
         if not getattr(self, "closed", True):
             self.abandon()
 
-    def _close(self) -> Coroutine[Any, Any, None] | None:
+    def shut(self) -> Coroutine[Any, Any, None] | None:
+        """Close at once; the result tells the server, if it has to know."""
         if self.closed:
             return None
         self.closed = True
@@ -151,8 +154,8 @@ class ServerCursor:
             await self._fail(kill=False)
             raise
         except asyncio.CancelledError:
-            self.closed = True
-            self._run_soon(self._let_go(kill=True))
+            shut, self.closed = self.closed, True
+            self._run_soon(self._let_go(kill=not shut))
             raise
         except Exception:
             await self._fail(kill=True)
@@ -178,6 +181,7 @@ class ServerCursor:
         cursor = await executor.run(execution)
         assert execution.server is not None
         self.address = execution.server.description.address
+        self.wire_version = execution.server.description.max_wire_version or 0
         namespace = cursor.get("ns")
         if namespace:
             database, _, collection = namespace.partition(".")
@@ -202,6 +206,7 @@ class ServerCursor:
 
     async def _take(self, cursor: dict[str, Any], opening: bool) -> None:
         self.id = cursor["id"]
+        self.post_batch_resume_token = cursor.get("postBatchResumeToken")
         batch = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
         if isinstance(batch, EncodedBatch):
             self._undecoded = batch

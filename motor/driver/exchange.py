@@ -154,7 +154,6 @@ class Exchange:
                 session.add_to(
                     command,
                     execution.server_session,
-                    preference,
                     operation.is_causal,
                     operation.continues,
                     connection.max_wire_version,

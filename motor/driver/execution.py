@@ -42,7 +42,7 @@ class Execution(Generic[Result]):
     then. `fixed_server` is for one that only that server can do, `pin` for one that shares its connection with others.
     `server` is the one that the next attempt is made on, if it has been chosen already, or the last one was;
     `transaction_number` is what the server knows a retryable write by, unless it is `numbered` no more because its
-    server cannot do that.
+    server cannot do that. `wire_version` is that of the connection that the last error came over.
     """
 
     __slots__ = (
@@ -55,6 +55,7 @@ class Execution(Generic[Result]):
         "server_session",
         "session",
         "transaction_number",
+        "wire_version",
     )
 
     def __init__(
@@ -73,6 +74,7 @@ class Execution(Generic[Result]):
         self.transaction_number: Int64 | None = None
         self.retry: Retry | None = None
         self.numbered = True
+        self.wire_version = 0
 
     @property
     def in_transaction(self) -> bool:

@@ -128,6 +128,8 @@ class Executor:
     async def select(self, execution: Execution[Any]) -> Server:
         """A server for the operation: that of its transaction, or a suitable one."""
         operation, session, retry = execution.operation, execution.session, execution.retry
+        if session is not None:
+            session.check_preference(operation.read_preference)
         try:
             address = None
             if session is not None:
@@ -204,6 +206,7 @@ class Executor:
         ):
             execution.session.transaction.unpin()
         if server is not None and connection is not None:
+            execution.wire_version = connection.max_wire_version
             self.topology.handle_error(server, error, connection.generation, service_id=connection.service_id)
 
     def _kill_orphan(self, operation: Operation[Any], server: Server, cursor_id: int) -> None:

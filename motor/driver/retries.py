@@ -12,6 +12,7 @@ from typing import Any
 from pymongo.client_options import ClientOptions
 from pymongo.errors import (
     ConnectionFailure,
+    ExecutionTimeout,
     NotPrimaryError,
     OperationFailure,
     PyMongoError,
@@ -19,7 +20,7 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 
-from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, overload_policy
+from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, copy_error_labels, overload_policy
 from motor.driver import timeouts
 from motor.driver.execution import Execution, Retry
 from motor.driver.operations.operation import RetryOptions
@@ -29,6 +30,7 @@ _LABELLING_WIRE_VERSION = 9
 """MongoDB 4.4, the first that labels the errors after which a write may be sent again."""
 
 _ILLEGAL_OPERATION = 20
+_MAX_TIME_MS_EXPIRED = 50
 
 _FIRST_BACKOFF = 0.1
 _LONGEST_BACKOFF = 10.0
@@ -73,7 +75,7 @@ class RetryPolicy:
             await self._back_off(retry, error)
         left = timeouts.remaining()
         if left is not None and left <= 0:
-            raise retry.error
+            raise _too_late(retry) from error
 
     def _may_repeat(self, execution: Execution[Any]) -> bool:
         needed = execution.operation.retry_options
@@ -125,6 +127,17 @@ def _final(retry: Retry | None, error: PyMongoError) -> PyMongoError:
     return error
 
 
+def _too_late(retry: Retry) -> ExecutionTimeout:
+    """What the caller gets when the operation's time is over after an error that allows another attempt."""
+    message = (
+        f"operation exceeded its time limit after {retry.attempts} attempts, of which the last failed: {retry.error}"
+    )
+    late = ExecutionTimeout(message, _MAX_TIME_MS_EXPIRED, {"ok": 0, "errmsg": message, "code": _MAX_TIME_MS_EXPIRED})
+    if retry.error is not None:
+        copy_error_labels(retry.error, late)
+    return late
+
+
 def _label(execution: Execution[Any], error: PyMongoError) -> None:
     """Label the errors of a write after which it may be sent again, where the server has not done it.
 
@@ -134,9 +147,7 @@ def _label(execution: Execution[Any], error: PyMongoError) -> None:
     if code == _ILLEGAL_OPERATION and isinstance(error, OperationFailure):
         _check_support(error)
     if isinstance(error, NotPrimaryError) or not isinstance(error, ConnectionFailure):
-        server = execution.server
-        version = (server.description.max_wire_version if server is not None else None) or 0
-        if version < _LABELLING_WIRE_VERSION and code in RETRYABLE_ERROR_CODES:
+        if execution.wire_version < _LABELLING_WIRE_VERSION and code in RETRYABLE_ERROR_CODES:
             add_error_label(error, "RetryableWriteError")
     elif not isinstance(error, WaitQueueTimeoutError):
         add_error_label(error, "RetryableWriteError")

@@ -25,9 +25,9 @@ class ServerSession:
         self.dirty = False
         self.transaction_number = Int64(0)
 
-    def next_transaction_number(self) -> Int64:
-        """The number of the next retryable write or transaction: each has one of its own."""
-        number = self.transaction_number = Int64(self.transaction_number + 1)
+    def next_transaction_number(self, count: int = 1) -> Int64:
+        """The number of the next retryable write or transaction, or of the last of the next `count`."""
+        number = self.transaction_number = Int64(self.transaction_number + count)
         return number
 
 

@@ -62,6 +62,11 @@ class Session:
         if self.ended:
             raise InvalidOperation("Cannot use ended session")
 
+    def check_preference(self, preference: ReadPreferenceMode | None) -> None:
+        """Raises InvalidOperation for a read in a transaction that is not from the primary."""
+        if self.in_transaction and preference is not None and preference != ReadPreference.PRIMARY:
+            raise InvalidOperation(f"read preference in a transaction must be primary, not: {preference!r}")
+
     def materialize(self, pool: ServerSessionPool) -> ServerSession:
         """The server's session, taken from `pool` if there is none yet. Raises InvalidOperation if it has ended."""
         self.check_usable()
@@ -89,7 +94,6 @@ class Session:
         self,
         command: dict[str, Any],
         server_session: ServerSession,
-        preference: ReadPreferenceMode | None,
         is_causal: bool,
         continues: bool,
         wire_version: int,
@@ -99,8 +103,6 @@ class Session:
             if is_causal or (self.snapshot and not continues):
                 self._add_read_concern(command, wire_version)
             return
-        if preference is not None and preference != ReadPreference.PRIMARY:
-            raise InvalidOperation(f"read preference in a transaction must be primary, not: {preference!r}")
         starting = self.transaction.state is TransactionState.STARTING
         self.transaction.add_to(command, server_session)
         if starting:

@@ -40,6 +40,7 @@ class Transaction:
     """
 
     __slots__ = (
+        "_unnumbered",
         "attempts",
         "completed_command",
         "number",
@@ -54,6 +55,7 @@ class Transaction:
         self.options = TransactionOptions()
         self.state = TransactionState.NONE
         self.pin = Pin(PinHolder.TRANSACTION)
+        self._unnumbered = 0
         self.reset()
 
     @property
@@ -66,6 +68,7 @@ class Transaction:
         self.reset()
         self.options = options
         self.state = TransactionState.STARTING
+        self._unnumbered += 1
 
     def reset(self) -> None:
         """Forget it: the session is in no transaction."""
@@ -95,7 +98,9 @@ class Transaction:
     def add_to(self, command: dict[str, Any], session: ServerSession) -> None:
         """Make `command` a part of the transaction; the first one starts it."""
         if self.number is None:
-            self.number = session.next_transaction_number()
+            # Those in which nothing was done have had a number, too.
+            self.number = session.next_transaction_number(self._unnumbered)
+            self._unnumbered = 0
         command["txnNumber"] = self.number
         if self.state is TransactionState.STARTING:
             command["startTransaction"] = True

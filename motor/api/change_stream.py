@@ -1,0 +1,141 @@
+"""A change stream: what changes in a collection, a database or the whole deployment, as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, Generic
+
+from bson.timestamp import Timestamp
+
+from motor._pymongo import (
+    CollationIn,
+    Pipeline,
+    validate_collation_or_none,
+    validate_list,
+    validate_non_negative_integer_or_none,
+    validate_string_or_none,
+)
+from motor.api.base import AgnosticBase, AgnosticBaseProperties, DocumentType
+from motor.driver.change_streams import ChangeStream, Watch
+from motor.driver.operations.operation import Target
+from motor.driver.timeouts import within
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
+    """Changes, as documents, to be read by ``async for``. It is there at once: it is opened when it is entered by
+    ``async with``, awaited, or first read.
+
+    It resumes by itself after an error that allows it, where it was. A ``next()`` that was given up, by
+    :func:`asyncio.wait_for` for instance, misses nothing.
+    """
+
+    def __init__(
+        self,
+        owner: AgnosticBaseProperties,
+        target: Target,
+        all_changes_for_cluster: bool,
+        pipeline: Pipeline | None,
+        full_document: str | None,
+        resume_after: Mapping[str, Any] | None,
+        max_await_time_ms: int | None,
+        batch_size: int | None,
+        collation: CollationIn | None,
+        start_at_operation_time: Timestamp | None,
+        session: Any,
+        start_after: Mapping[str, Any] | None,
+        comment: Any,
+        full_document_before_change: str | None,
+        show_expanded_events: bool | None,
+    ) -> None:
+        self._client = owner._client
+        self._timeout = owner._timeout
+        pipeline = [] if pipeline is None else pipeline
+        validate_list("pipeline", pipeline)
+        validate_string_or_none("full_document", full_document)
+        validate_non_negative_integer_or_none("batchSize", batch_size)
+        stage: dict[str, Any] = {}
+        if full_document is not None:
+            stage["fullDocument"] = full_document
+        if full_document_before_change is not None:
+            stage["fullDocumentBeforeChange"] = full_document_before_change
+        if show_expanded_events:
+            stage["showExpandedEvents"] = show_expanded_events
+        if all_changes_for_cluster:
+            stage["allChangesForCluster"] = True
+        watch = Watch(
+            target,
+            copy.deepcopy(pipeline),
+            stage,
+            max_await_time_ms,
+            batch_size,
+            validate_collation_or_none(collation),
+            comment,
+        )
+        self._stream = ChangeStream(
+            self._client._deployment,
+            watch,
+            self._engine_session(session),
+            resume_after,
+            start_after,
+            start_at_operation_time,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether there may be more changes."""
+        return not self._stream.closed
+
+    @property
+    def resume_token(self) -> Mapping[str, Any] | None:
+        """Where the stream is: what ``watch(resume_after=...)`` takes to go on from here, in another process too.
+
+        ``None`` before the stream has been opened.
+        """
+        return copy.deepcopy(self._stream.resume_token)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def next(self) -> DocumentType:
+        """The next change, as soon as there is one. Raises StopAsyncIteration after the last."""
+        if self._timeout is None:
+            return await self._next()
+        return await within(self._timeout, self._next())
+
+    __anext__ = next
+
+    async def _next(self) -> DocumentType:
+        while not self._stream.closed:
+            change: DocumentType | None = await self._stream.try_next()
+            if change is not None:
+                return change
+        raise StopAsyncIteration
+
+    async def try_next(self) -> DocumentType | None:
+        """The next change; ``None`` if there is none within `max_await_time_ms`, by default a second."""
+        if self._timeout is None:
+            change: DocumentType | None = await self._stream.try_next()
+            return change
+        return await within(self._timeout, self._stream.try_next())
+
+    def close(self) -> asyncio.Future[None]:
+        """End it. Who waits for a change is told at once that there are no more."""
+        return self._start(self._stream.close())
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        yield from self._stream.open().__await__()
+        return self
+
+    async def __aenter__(self) -> Self:
+        return await self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stream.close()
+
+    __iter__ = None
+    __enter__ = None

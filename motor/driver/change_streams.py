@@ -1,0 +1,217 @@
+"""Change streams: a cursor over what changes, opened anew where it was when it breaks.
+
+Source: the MongoDB specification "Change Streams".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from pymongo.errors import ConnectionFailure, CursorNotFound, InvalidOperation, NetworkTimeout, OperationFailure
+
+from motor._pymongo import CollationIn, Pipeline, has_decoders
+from motor.driver import timeouts
+from motor.driver.cursors import ServerCursor
+from motor.driver.deployment import Deployment
+from motor.driver.operations.change_stream import OpenChangeStream
+from motor.driver.operations.operation import Target
+from motor.driver.sessions.session import Session
+
+_LABEL = "ResumableChangeStreamError"
+
+_LABELLING_WIRE_VERSION = 9
+"""MongoDB 4.4, the first that labels the errors after which a stream may be resumed."""
+
+_RESUMABLE_CODES = frozenset(
+    {6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436}
+)
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is watched, and how. `stage` are the options of ``$changeStream`` that do not say where to start."""
+
+    target: Target
+    pipeline: Pipeline
+    stage: Mapping[str, Any]
+    max_await_time_ms: int | None = None
+    batch_size: int | None = None
+    collation: CollationIn | None = None
+    comment: Any = None
+
+
+class ChangeStream:
+    """Changes, one after the other. `closed` says that no more will come."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        watch: Watch,
+        session: Session | None,
+        resume_after: Mapping[str, Any] | None,
+        start_after: Mapping[str, Any] | None,
+        start_at_operation_time: Timestamp | None,
+    ) -> None:
+        self.closed = False
+        self.resume_token = copy.deepcopy(start_after or resume_after)
+        self._deployment = deployment
+        self._watch = watch
+        self._session = session
+        self._starts_after = start_after is not None
+        self._resumes = resume_after is not None
+        self._start_time = start_at_operation_time
+        self._codec = watch.target.codec_options
+        # A type of the user's could make something else of a resume token.
+        self._decodes_late = has_decoders(self._codec)
+        self._cursor: ServerCursor | None = None
+        self._reading = asyncio.Lock()
+        self._fetching: asyncio.Task[int] | None = None
+
+    async def open(self) -> None:
+        """Open the server's cursor, if there is none yet."""
+        async with self._reading:
+            if self._cursor is None and not self.closed:
+                await self._open()
+
+    async def try_next(self) -> Any:
+        """The next change; ``None`` if there is none within the time that the server waits for one, or after the end.
+
+        Who gives up waiting misses nothing: the next call goes on waiting for the same.
+        """
+        async with self._reading:
+            if self.closed:
+                return None
+            try:
+                cursor = await self._filled()
+            except Exception as error:
+                if not (_is_resumable(error, self._cursor) or getattr(error, "timeout", False)):
+                    await self.close()
+                raise
+            return await self._take(cursor)
+
+    async def close(self) -> None:
+        """End it: who waits for a change is told at once that there are no more. The server's cursor is killed."""
+        self.closed = True
+        killing = self._cursor.shut() if self._cursor is not None else None
+        fetching, self._fetching = self._fetching, None
+        if fetching is not None:
+            fetching.cancel()
+        if killing is not None:
+            await killing
+
+    async def _filled(self) -> ServerCursor:
+        """The cursor, after it was asked for more if it holds no change."""
+        cursor = self._cursor
+        if cursor is None or not cursor.alive:
+            cursor = await self._open()
+        try:
+            await self._fetch(cursor)
+        except Exception as error:
+            if self.closed or not _is_resumable(error, cursor):
+                raise
+            cursor = await self._open()
+        return cursor
+
+    async def _open(self) -> ServerCursor:
+        watch = self._watch
+        target = watch.target
+        if self._decodes_late:
+            target = replace(target, codec_options=self._codec.with_options(document_class=RawBSONDocument))
+        stage = {**watch.stage, **self._start()}
+        operation = OpenChangeStream(
+            target,
+            watch.pipeline,
+            {},
+            comment=watch.comment,
+            batch_size=watch.batch_size,
+            collation=watch.collation,
+            stage=stage,
+        )
+        cursor = self._cursor = ServerCursor(self._deployment, operation)
+        # A batch of one would close the cursor on servers of old: two is the least.
+        batch_size = 2 if watch.batch_size == 1 else watch.batch_size or 0
+        cursor.configure(0, batch_size, watch.max_await_time_ms, watch.comment)
+        cursor.use_session(self._session)
+        if not await cursor.refresh():
+            self._note_start(cursor, operation)
+        return cursor
+
+    def _start(self) -> dict[str, Any]:
+        if self.resume_token is not None:
+            return {"startAfter" if self._starts_after else "resumeAfter": self.resume_token}
+        return {} if self._start_time is None else {"startAtOperationTime": self._start_time}
+
+    def _note_start(self, cursor: ServerCursor, operation: OpenChangeStream) -> None:
+        """Where to start again, before there was a change."""
+        if cursor.post_batch_resume_token is not None:
+            self.resume_token = cursor.post_batch_resume_token
+        elif self._start_time is None and not self._resumes and not self._starts_after:
+            self._start_time = operation.operation_time
+            if self._start_time is None:
+                raise OperationFailure("Expected field 'operationTime' missing from command response")
+
+    async def _fetch(self, cursor: ServerCursor) -> None:
+        """Ask for more in a task of its own, which goes on when the caller gives up."""
+        if cursor.documents:
+            return
+        if self._fetching is None:
+            self._fetching = asyncio.get_running_loop().create_task(cursor.refresh(), name="motor change stream")
+            self._fetching.add_done_callback(_retrieve)
+        fetching = self._fetching
+        await asyncio.wait([fetching], timeout=timeouts.remaining())
+        if not fetching.done():
+            raise NetworkTimeout("timed out while waiting for a change")
+        self._fetching = None
+        if not fetching.cancelled():
+            fetching.result()
+
+    async def _take(self, cursor: ServerCursor) -> Any:
+        change: MutableMapping[str, Any] | None = cursor.documents.popleft() if cursor.documents else None
+        if not cursor.alive:
+            self.closed = True
+        token = cursor.post_batch_resume_token
+        if change is None:
+            if token is not None:
+                self.resume_token = token
+                self._start_time = None
+            return None
+        try:
+            self.resume_token = change["_id"]
+        except KeyError:
+            await self.close()
+            raise InvalidOperation("Cannot provide resume functionality when the resume token is missing.") from None
+        if not cursor.documents and token is not None:
+            self.resume_token = token
+        self._starts_after = False
+        self._resumes = True
+        self._start_time = None
+        return _decode(change, self._codec) if self._decodes_late else change
+
+
+def _decode(change: Any, codec_options: CodecOptions[Any]) -> Any:
+    return bson.decode(change.raw, codec_options)
+
+
+def _retrieve(task: asyncio.Task[int]) -> None:
+    """Nobody may be there any more to see how it ended."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _is_resumable(error: Exception, cursor: ServerCursor | None) -> bool:
+    if isinstance(error, (ConnectionFailure, CursorNotFound)):
+        return True
+    if not isinstance(error, OperationFailure):
+        return False
+    if error.has_error_label(_LABEL):
+        return True
+    labelled = cursor is None or cursor.wire_version >= _LABELLING_WIRE_VERSION
+    return not labelled and error.code in _RESUMABLE_CODES

@@ -1,0 +1,32 @@
+"""aggregate with $changeStream: the pipeline that a change stream reads from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson.timestamp import Timestamp
+
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.aggregate import Aggregate
+from motor.driver.operations.operation import Command
+
+
+@dataclass(slots=True)
+class OpenChangeStream(Aggregate):
+    """Open a change stream; `stage` are the options of its first stage. Its time is known when it has been opened."""
+
+    stage: Mapping[str, Any] = field(default_factory=dict)
+    operation_time: Timestamp | None = None
+
+    def command(self, connection: Connection) -> Command:
+        """``{aggregate: ..., pipeline: [{$changeStream: ...}, ...]}``."""
+        command = Aggregate.command(self, connection)
+        command["pipeline"] = [{"$changeStream": self.stage}, *self.pipeline]
+        return command
+
+    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """The ``cursor`` document."""
+        self.operation_time = reply.get("operationTime")
+        return Aggregate.result(self, reply)
