@@ -5,8 +5,12 @@ from motor.api.base_cursor import AgnosticBaseCursor
 from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
-from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
-from motor.api.cursor import AgnosticCursor
+from motor.api.command_cursor import (
+    AgnosticCommandCursor,
+    AgnosticLatentCommandCursor,
+    AgnosticRawBatchCommandCursor,
+)
+from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.database import AgnosticDatabase
 from motor.api.session import AgnosticClientSession
 
@@ -22,4 +26,6 @@ __all__ = [
     "AgnosticCursor",
     "AgnosticDatabase",
     "AgnosticLatentCommandCursor",
+    "AgnosticRawBatchCommandCursor",
+    "AgnosticRawBatchCursor",
 ]

@@ -20,8 +20,12 @@ from motor.api.base import DocumentType
 from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
-from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
-from motor.api.cursor import AgnosticCursor
+from motor.api.command_cursor import (
+    AgnosticCommandCursor,
+    AgnosticLatentCommandCursor,
+    AgnosticRawBatchCommandCursor,
+)
+from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.database import AgnosticDatabase
 from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
@@ -36,6 +40,8 @@ __all__ = [
     "AsyncIOMotorCursor",
     "AsyncIOMotorDatabase",
     "AsyncIOMotorLatentCommandCursor",
+    "AsyncIOMotorRawBatchCommandCursor",
+    "AsyncIOMotorRawBatchCursor",
 ]
 
 
@@ -72,6 +78,14 @@ class AsyncIOMotorLatentCommandCursor(
     """The cursor of a command that has not been sent yet."""
 
 
+class AsyncIOMotorRawBatchCursor(AgnosticRawBatchCursor):
+    """The cursor of a find whose batches stay BSON."""
+
+
+class AsyncIOMotorRawBatchCommandCursor(AgnosticRawBatchCommandCursor):
+    """The cursor of an aggregation whose batches stay BSON."""
+
+
 class AsyncIOMotorCollection(AgnosticCollection[DocumentType]):
     """A collection."""
 
@@ -81,6 +95,12 @@ class AsyncIOMotorCollection(AgnosticCollection[DocumentType]):
         def database(self) -> AsyncIOMotorDatabase[DocumentType]: ...
 
         def find(self, *args: Any, **kwargs: Any) -> AsyncIOMotorCursor[DocumentType]: ...
+
+        def find_raw_batches(self, *args: Any, **kwargs: Any) -> AsyncIOMotorRawBatchCursor: ...
+
+        def aggregate_raw_batches(
+            self, pipeline: Pipeline, session: Any = None, comment: Any = None, **kwargs: Any
+        ) -> AsyncIOMotorRawBatchCommandCursor: ...
 
         def aggregate(
             self,
@@ -186,6 +206,8 @@ class AsyncIOMotorClient(AgnosticClient[DocumentType]):
         AsyncIOMotorCursor,
         AsyncIOMotorCommandCursor,
         AsyncIOMotorLatentCommandCursor,
+        AsyncIOMotorRawBatchCursor,
+        AsyncIOMotorRawBatchCommandCursor,
         AsyncIOMotorClientSession,
         AsyncIOMotorChangeStream,
     )

@@ -20,8 +20,12 @@ from motor.api.base import DocumentType
 from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
-from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
-from motor.api.cursor import AgnosticCursor
+from motor.api.command_cursor import (
+    AgnosticCommandCursor,
+    AgnosticLatentCommandCursor,
+    AgnosticRawBatchCommandCursor,
+)
+from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.database import AgnosticDatabase
 from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
@@ -36,6 +40,8 @@ __all__ = [
     "MotorCursor",
     "MotorDatabase",
     "MotorLatentCommandCursor",
+    "MotorRawBatchCommandCursor",
+    "MotorRawBatchCursor",
 ]
 
 
@@ -70,6 +76,14 @@ class MotorLatentCommandCursor(AgnosticLatentCommandCursor[DocumentType], MotorC
     """The cursor of a command that has not been sent yet."""
 
 
+class MotorRawBatchCursor(AgnosticRawBatchCursor):
+    """The cursor of a find whose batches stay BSON."""
+
+
+class MotorRawBatchCommandCursor(AgnosticRawBatchCommandCursor):
+    """The cursor of an aggregation whose batches stay BSON."""
+
+
 class MotorCollection(AgnosticCollection[DocumentType]):
     """A collection."""
 
@@ -79,6 +93,12 @@ class MotorCollection(AgnosticCollection[DocumentType]):
         def database(self) -> MotorDatabase[DocumentType]: ...
 
         def find(self, *args: Any, **kwargs: Any) -> MotorCursor[DocumentType]: ...
+
+        def find_raw_batches(self, *args: Any, **kwargs: Any) -> MotorRawBatchCursor: ...
+
+        def aggregate_raw_batches(
+            self, pipeline: Pipeline, session: Any = None, comment: Any = None, **kwargs: Any
+        ) -> MotorRawBatchCommandCursor: ...
 
         def aggregate(
             self,
@@ -184,6 +204,8 @@ class MotorClient(AgnosticClient[DocumentType]):
         MotorCursor,
         MotorCommandCursor,
         MotorLatentCommandCursor,
+        MotorRawBatchCursor,
+        MotorRawBatchCommandCursor,
         MotorClientSession,
         MotorChangeStream,
     )

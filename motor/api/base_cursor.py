@@ -34,6 +34,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         self._client = collection.database.client
         self._timeout = collection._timeout
         self._explicit_session = session
+        self._reads_ahead = self._client._reads_ahead
 
     @property
     def alive(self) -> bool:
@@ -60,6 +61,18 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         """Whether the server has been asked."""
         return self._cursor.opened
 
+    def read_ahead(self, enabled: bool = True) -> Self:
+        """Fetch the next batch while the application works through this one; ``False`` takes it back.
+
+        It gains where the server is far away and the application has work to do for each document. No more than one
+        batch is fetched ahead. It has no effect on tailable and exhaust cursors, in explicit sessions and transactions,
+        and behind a load balancer.
+
+        .. versionadded:: 4.0
+        """
+        self._reads_ahead = enabled
+        return self
+
     def __aiter__(self) -> Self:
         return self
 
@@ -82,6 +95,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
 
     async def _refresh(self) -> int:
         if not self._cursor.opened:
+            self._cursor.reads_ahead = self._reads_ahead
             self._cursor.use_session(self._engine_session(self._explicit_session))
         if self._timeout is None:
             return await self._cursor.refresh()

@@ -58,8 +58,9 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     """Long-lived and safe to share: an application makes one and keeps it.
 
     Takes a MongoDB URI, or hosts, and every keyword option of :class:`pymongo.AsyncMongoClient`. `io_loop` is for
-    applications that use a loop other than the current one. Making a client does no I/O: it connects when it is first
-    used.
+    applications that use a loop other than the current one; `read_ahead` makes each cursor fetch its next batch while
+    the application works through one (see :meth:`AgnosticBaseCursor.read_ahead`). Making a client does no I/O: it
+    connects when it is first used.
 
     A client belongs to the event loop that first uses it. When that loop has been closed the client can be used in
     another, where it starts afresh; used in two loops that are both alive, it raises RuntimeError.
@@ -83,12 +84,14 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         type_registry: TypeRegistry | None = None,
         *,
         io_loop: Any = None,
+        read_ahead: bool = False,
         **kwargs: Any,
     ) -> None:
         framework = self._family.framework
         if io_loop is not None:
             framework.check_event_loop(io_loop)
         self._io_loop = io_loop
+        self._reads_ahead = read_ahead
         keywords = {
             "document_class": document_class,
             "tz_aware": tz_aware,

@@ -17,12 +17,12 @@ from pymongo.write_concern import WriteConcern
 from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, add_to_bulk, validate_list
 from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute, timeout_seconds
 from motor.api.change_stream import AgnosticChangeStream
-from motor.api.command_cursor import AgnosticLatentCommandCursor
-from motor.api.cursor import AgnosticCursor
+from motor.api.command_cursor import AgnosticLatentCommandCursor, AgnosticRawBatchCommandCursor
+from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.query import build_query, check_exhaust
 from motor.driver.bulk import Bulk
 from motor.driver.operations import insert
-from motor.driver.operations.aggregate import Aggregate
+from motor.driver.operations.aggregate import Aggregate, AggregateRaw
 from motor.driver.operations.collections import Drop, Rename, check_collection_name
 from motor.driver.operations.count import CountDocuments, EstimatedDocumentCount
 from motor.driver.operations.delete import Delete
@@ -362,6 +362,14 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         """
         return self._client._family.cursor(self, *args, **kwargs)
 
+    def find_raw_batches(self, *args: Any, **kwargs: Any) -> AgnosticRawBatchCursor:
+        """Query the collection: a cursor over batches of BSON, each a ``bytes`` of documents one after the other, for
+        :func:`bson.decode_all` or another library.
+
+        Takes the arguments of :meth:`find`.
+        """
+        return self._client._family.raw_batch_cursor(self, *args, **kwargs)
+
     def find_one(self, filter: Any = None, *args: Any, **kwargs: Any) -> asyncio.Future[DocumentType | None]:
         """The first document that matches, or ``None``.
 
@@ -510,6 +518,20 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         """
         operation = Aggregate(self._target, pipeline, kwargs, let, comment)
         return self._client._family.latent_command_cursor(self, operation, session)
+
+    def aggregate_raw_batches(
+        self,
+        pipeline: Pipeline,
+        session: Any = None,
+        comment: Any = None,
+        **kwargs: Any,
+    ) -> AgnosticRawBatchCommandCursor:
+        """Run an aggregation pipeline: a cursor over batches of BSON, as of :meth:`find_raw_batches`.
+
+        Takes the arguments of :meth:`aggregate`.
+        """
+        operation = AggregateRaw(self._target, pipeline, kwargs, comment=comment)
+        return self._client._family.raw_batch_command_cursor(self, operation, session)
 
     def watch(
         self,

@@ -83,3 +83,7 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._opened().__await__()
+
+
+class AgnosticRawBatchCommandCursor(AgnosticLatentCommandCursor[Any]):
+    """The batches of an aggregation as bytes: documents in BSON, one after the other."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from bson.code import Code
 from pymongo.cursor import CursorType
@@ -23,7 +24,7 @@ from motor.api.base import DocumentType
 from motor.api.base_cursor import AgnosticBaseCursor
 from motor.api.query import build_query, check_batch_size, check_exhaust, check_integer
 from motor.driver.cursors import ServerCursor
-from motor.driver.operations.find import Explain, Find, Query
+from motor.driver.operations.find import Explain, Find, FindRaw, Query
 from motor.driver.operations.operation import Document, hint_document
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
     """The documents that match a query. Making it does no I/O: it asks the server when it is first read."""
+
+    _operation_class: ClassVar[type[Find]] = Find
 
     def __init__(
         self,
@@ -90,14 +93,25 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         )
         self._engine_session(session)
         check_exhaust(query)
+        if no_cursor_timeout and session is None:
+            warnings.warn(
+                "The server ends a session after 30 idle minutes, and its cursors with it, also with "
+                "no_cursor_timeout=True: use an explicit session, and refresh it.",
+                UserWarning,
+                stacklevel=3,
+            )
         self._empty = False
         self._max_await_time_ms: int | None = None
         self._set_query(query)
 
     def _set_query(self, query: Query) -> None:
         self._query = query
-        self._cursor = ServerCursor(self._client._deployment, Find(self.collection._target, query))
-        self._cursor.tailable = bool(query.flags & CursorType.TAILABLE)
+        self._cursor = ServerCursor(self._client._deployment, self._operation_class(self.collection._target, query))
+        self._apply_flags()
+
+    def _apply_flags(self) -> None:
+        self._cursor.tailable = bool(self._query.flags & CursorType.TAILABLE)
+        self._cursor.exhaust = bool(self._query.flags & CursorType.EXHAUST)
 
     async def _refresh(self) -> int:
         cursor = self._cursor
@@ -122,7 +136,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         if mask & QUERY_OPTIONS["exhaust"] and query.limit:
             raise InvalidOperation("Can't use limit and exhaust together.")
         query.flags |= mask
-        self._cursor.tailable = bool(query.flags & CursorType.TAILABLE)
+        self._apply_flags()
         return self
 
     def remove_option(self, mask: int) -> Self:
@@ -130,7 +144,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         check_integer("mask", mask, "an int")
         query = self._changing()
         query.flags &= ~mask
-        self._cursor.tailable = bool(query.flags & CursorType.TAILABLE)
+        self._apply_flags()
         return self
 
     def allow_disk_use(self, allow_disk_use: bool) -> Self:
@@ -265,6 +279,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         clone = type(self)(self.collection, session=self._explicit_session)
         clone._empty = self._empty
         clone._max_await_time_ms = self._max_await_time_ms
+        clone._reads_ahead = self._reads_ahead
         clone._set_query(query)
         return clone
 
@@ -289,6 +304,15 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         """The server's plan for the query."""
         query = replace(self._query, limit=-abs(self._query.limit))
         return self._run(Explain(self.collection._target, query), self._explicit_session)
+
+
+class AgnosticRawBatchCursor(AgnosticCursor[Any]):
+    """The batches of a query as bytes: documents in BSON, one after the other."""
+
+    _operation_class = FindRaw
+
+    def __getitem__(self, index: Any) -> NoReturn:
+        raise InvalidOperation(f"Cannot call __getitem__ on {type(self).__name__}")
 
 
 def _bound(spec: Any) -> dict[str, Any]:

@@ -10,8 +10,12 @@ from motor.frameworks.framework import Framework
 if TYPE_CHECKING:
     from motor.api.change_stream import AgnosticChangeStream
     from motor.api.collection import AgnosticCollection
-    from motor.api.command_cursor import AgnosticCommandCursor, AgnosticLatentCommandCursor
-    from motor.api.cursor import AgnosticCursor
+    from motor.api.command_cursor import (
+        AgnosticCommandCursor,
+        AgnosticLatentCommandCursor,
+        AgnosticRawBatchCommandCursor,
+    )
+    from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
     from motor.api.database import AgnosticDatabase
     from motor.api.session import AgnosticClientSession
 
@@ -26,5 +30,7 @@ class Family:
     cursor: type[AgnosticCursor[Any]]
     command_cursor: type[AgnosticCommandCursor[Any]]
     latent_command_cursor: type[AgnosticLatentCommandCursor[Any]]
+    raw_batch_cursor: type[AgnosticRawBatchCursor]
+    raw_batch_command_cursor: type[AgnosticRawBatchCommandCursor]
     session: type[AgnosticClientSession]
     change_stream: type[AgnosticChangeStream[Any]]

@@ -16,3 +16,9 @@ def start_task(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
     # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
     cast(Any, task)._log_destroy_pending = False
     return task
+
+
+def retrieve(task: asyncio.Task[Any]) -> None:
+    """See how a task has ended, for a task whose owner may be gone by then: asyncio complains of what nobody saw."""
+    if not task.cancelled():
+        task.exception()

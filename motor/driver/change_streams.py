@@ -19,6 +19,7 @@ from pymongo.errors import ConnectionFailure, CursorNotFound, InvalidOperation, 
 
 from motor._pymongo import CollationIn, Pipeline, has_decoders
 from motor.driver import timeouts
+from motor.driver.background import retrieve
 from motor.driver.cursors import ServerCursor
 from motor.driver.deployment import Deployment
 from motor.driver.operations.change_stream import OpenChangeStream
@@ -164,7 +165,7 @@ class ChangeStream:
             return
         if self._fetching is None:
             self._fetching = asyncio.get_running_loop().create_task(cursor.refresh(), name="motor change stream")
-            self._fetching.add_done_callback(_retrieve)
+            self._fetching.add_done_callback(retrieve)
         fetching = self._fetching
         await asyncio.wait([fetching], timeout=timeouts.remaining())
         if not fetching.done():
@@ -198,12 +199,6 @@ class ChangeStream:
 
 def _decode(change: Any, codec_options: CodecOptions[Any]) -> Any:
     return bson.decode(change.raw, codec_options)
-
-
-def _retrieve(task: asyncio.Task[int]) -> None:
-    """Nobody may be there any more to see how it ended."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _is_resumable(error: Exception, cursor: ServerCursor | None) -> bool:

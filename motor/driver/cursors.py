@@ -8,9 +8,11 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure
+from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, OperationFailure
 
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
+from motor.driver import timeouts
+from motor.driver.background import retrieve, start_task
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.pin import Pin
 from motor.driver.cmap.pool import PinHolder
@@ -42,6 +44,8 @@ class ServerCursor:
         self.max_await_time_ms: int | None = None
         self.comment: Any = None
         self.tailable = False
+        self.exhaust = False
+        self.reads_ahead = False
         self.wire_version = 0
         self.post_batch_resume_token: Mapping[str, Any] | None = None
         self._deployment = deployment
@@ -53,6 +57,7 @@ class ServerCursor:
         self._executor: Executor | None = None
         self._session: Session | None = None
         self._pin: Pin | None = None
+        self._ahead: asyncio.Task[dict[str, Any]] | None = None
 
     def configure(self, limit: int, batch_size: int, max_await_time_ms: int | None, comment: Any) -> None:
         """What the getMore commands are to say; `limit` is the find's, which the server does not keep for us."""
@@ -119,6 +124,13 @@ class ServerCursor:
         """
         session, self._session = self._session, None
         pin, self._pin = self._pin, None
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+        if pin is not None and pin.connection is not None and pin.connection.streaming:
+            # There is no other way to make the server stop; its cursor ends with the connection.
+            pin.connection.close()
+            kill = False
         if kill and self.id:
             return self._kill(session, pin)
         if session is not None and session.implicit:
@@ -142,7 +154,7 @@ class ServerCursor:
     async def _fetch(self) -> None:
         opening = self.id is None
         try:
-            cursor = await (self._open() if opening else self._get_more())
+            cursor = await (self._open() if opening else self._next_batch())
         except OperationFailure as error:
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
@@ -150,6 +162,10 @@ class ServerCursor:
             await self._fail(kill=not gone)
             if not expected:
                 raise
+        except NetworkTimeout:
+            self.closed = True
+            self._run_soon(self._let_go(kill=True))
+            raise
         except ConnectionFailure:
             await self._fail(kill=False)
             raise
@@ -175,7 +191,7 @@ class ServerCursor:
         operation.enter(session)
         operation.prepare()
         executor = self._executor = self._deployment.executor() or await self._deployment.resolve()
-        if executor.load_balanced and not session.in_transaction:
+        if self.exhaust or (executor.load_balanced and not session.in_transaction):
             self._pin = Pin(PinHolder.CURSOR)
         execution = Execution(operation, session, pin=self._pin)
         cursor = await executor.run(execution)
@@ -188,6 +204,28 @@ class ServerCursor:
             self._target = replace(self._target, database=database, collection=collection)
         return cursor
 
+    async def _next_batch(self) -> dict[str, Any]:
+        """The one that is on its way already, or else one that is asked for now."""
+        ahead = self._ahead
+        if ahead is None:
+            return await self._get_more()
+        await asyncio.wait([ahead], timeout=timeouts.remaining())
+        if not ahead.done():
+            raise NetworkTimeout("timed out while waiting for a cursor's next batch")
+        self._ahead = None
+        return ahead.result()
+
+    def _read_ahead(self) -> None:
+        """Ask for the next batch while the application works through this one.
+
+        Never where it could change what the application sees, and one batch at most.
+        """
+        if not self.reads_ahead or self.tailable or self._pin is not None:
+            return
+        if self._session is not None and self._session.implicit:
+            self._ahead = start_task(self._get_more(), "motor read-ahead")
+            self._ahead.add_done_callback(retrieve)
+
     async def _get_more(self) -> dict[str, Any]:
         executor = self._deployment.executor() or await self._deployment.resolve()
         assert self.id is not None
@@ -195,7 +233,15 @@ class ServerCursor:
         server = await executor.topology.select_address(self.address, "getMore")
         if server is None:
             raise AutoReconnect(f"server {format_address(self.address)} no longer available")
-        operation = GetMore(self._target, self.id, self._next_batch_size(), self.max_await_time_ms, self.comment)
+        operation = GetMore(
+            self._target,
+            self.id,
+            self._next_batch_size(),
+            self.max_await_time_ms,
+            self.comment,
+            self._opening.raw,
+            self.exhaust,
+        )
         return await executor.run(Execution(operation, self._session, server, self._pin))
 
     def _next_batch_size(self) -> int:
@@ -221,6 +267,8 @@ class ServerCursor:
             self.closed = True
             if killing is not None:
                 await killing
+        else:
+            self._read_ahead()
 
     def _decode_piece(self) -> None:
         assert self._undecoded is not None

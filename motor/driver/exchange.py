@@ -15,6 +15,7 @@ from motor._pymongo import (
     COMMAND_OVERHEAD,
     ReadPreferenceMode,
     add_server_api,
+    array_to_documents,
     check_command_response,
     decode_all_selective,
     encode_document,
@@ -90,7 +91,7 @@ class Exchange:
                 await self._send_unacknowledged(connection, message)
                 reply: Any = {"ok": 1}
             else:
-                future = connection.send(message, request_id)
+                future = self._send(operation, connection, message, request_id)
                 try:
                     if left is not None:
                         received = await self._before_deadline(future, connection)
@@ -173,6 +174,8 @@ class Exchange:
 
     def _encode(self, command: Command, operation: Operation[Any], connection: Connection, request_id: int) -> bytes:
         flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
+        if operation.exhaust:
+            flags |= op_msg.EXHAUST_ALLOWED
         try:
             document = encode_document(command, False, operation.codec_options)
         except Exception:
@@ -186,6 +189,15 @@ class Exchange:
             return op_msg.encode(request_id, document, flags, operation.sequences(connection, room))
         _check_size(operation, len(document), connection)
         return op_msg.encode(request_id, document, flags)
+
+    def _send(
+        self, operation: Operation[Any], connection: Connection, message: bytes, request_id: int
+    ) -> asyncio.Future[op_msg.Message]:
+        if not operation.exhaust:
+            return connection.send(message, request_id)
+        if connection.streaming:
+            return connection.next_reply()
+        return connection.send_exhaust(message, request_id)
 
     async def _send_unacknowledged(self, connection: Connection, message: bytes) -> None:
         if not connection.is_writable:
@@ -222,7 +234,7 @@ class Exchange:
         future: asyncio.Future[op_msg.Message],
     ) -> None:
         """Nobody waits any more for a reply, which may open a cursor: nobody will read that, or close it."""
-        if operation.reply_fields is not CURSOR_FIELDS:
+        if operation.reply_fields is not CURSOR_FIELDS or operation.continues:
             return
         if future.cancelled():
             connection.abandon(lambda reply: self._orphaned(operation, server, reply))
@@ -236,6 +248,8 @@ class Exchange:
             self._on_orphan(operation, server, cursor_id)
 
     def _decode(self, operation: Operation[Any], document: bytes | memoryview) -> Any:
+        if operation.raw:
+            return _decode_raw(document)
         fields = operation.reply_fields
         if fields is None or (len(document) <= SMALL_REPLY and operation.target.decodes_plainly):
             return bson.decode(document, operation.reply_codec)
@@ -267,6 +281,19 @@ class Exchange:
                 parse_write_concern_error=raises_write_concern_error,
                 pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
             )
+
+
+def _decode_raw(document: bytes | memoryview) -> Any:
+    """The reply, its batch as one piece of BSON: an empty one is no piece."""
+    split = split_batch(memoryview(document))
+    if split is None:
+        return bson.decode(document)
+    rest, batch = split
+    reply = bson.decode(rest)
+    cursor = reply["cursor"]
+    documents = [array_to_documents(batch.array)] if batch else []
+    cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = documents
+    return reply
 
 
 def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -> ReadPreferenceMode:

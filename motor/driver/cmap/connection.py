@@ -57,6 +57,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.is_writable = False
         self.is_replica_set_member = False
         self.is_standalone = False
+        self.is_mongos = False
         self.supports_sessions = False
         self.server_connection_id: int | None = None
         self.service_id: ObjectId | None = None
@@ -142,6 +143,11 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         cast(asyncio.Transport, self._transport).write(message)
         return reply
 
+    def send_exhaust(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
+        """Send a whole message, to which the server may stream replies: :meth:`next_reply` has those that follow."""
+        self._streaming = True
+        return self.send(message, request_id)
+
     def send_last(self, message: bytes) -> None:
         """Send a message that has no reply, as the last one: closing waits until it is sent."""
         if self._failure is None:
@@ -153,6 +159,8 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         reply: asyncio.Future[op_msg.Message] = self.loop.create_future()
         if self._streamed:
             reply.set_result(self._streamed.popleft())
+            if not self.closed:
+                cast(asyncio.Transport, self._transport).resume_reading()
         elif self._failure is not None:
             raise self._failure
         else:
@@ -187,8 +195,8 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         flags = op_msg.EXHAUST_ALLOWED if exhaust else 0
         message = op_msg.encode(request_id, bson.encode({**command, "$db": database}), flags)
         started = time.monotonic()
-        self._streaming = exhaust
-        document = await self._document(self.send(message, request_id), timeout)
+        reply = self.send_exhaust(message, request_id) if exhaust else self.send(message, request_id)
+        document = await self._document(reply, timeout)
         self.last_round_trip = time.monotonic() - started
         return document
 
@@ -290,6 +298,8 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._reply = None
         if reply is None:
             self._streamed.append(message)
+            # No more than this one and what is under way, until somebody asks for it.
+            cast(asyncio.Transport, self._transport).pause_reading()
         elif not reply.done():
             reply.set_result(message)
         elif not self._streaming:

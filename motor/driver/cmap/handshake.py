@@ -58,6 +58,7 @@ async def shake_hands(connection: Connection, options: ClientOptions) -> Hello[d
     connection.max_wire_version = hello.max_wire_version
     connection.is_writable = hello.is_writable
     connection.is_replica_set_member = hello.server_type in _REPLICA_SET_MEMBERS
+    connection.is_mongos = hello.server_type == SERVER_TYPE.Mongos
     connection.is_standalone = hello.server_type == SERVER_TYPE.Standalone
     connection.supports_sessions = hello.logical_session_timeout_minutes is not None and hello.is_readable
     connection.server_connection_id = hello.connection_id

@@ -136,3 +136,11 @@ class Aggregate(ReadOperation[dict[str, Any]]):
         """The ``cursor`` document; an empty one for an unacknowledged write."""
         cursor: dict[str, Any] = reply.get("cursor") or {"id": 0, "firstBatch": [], "ns": self.target.namespace}
         return cursor
+
+
+class AggregateRaw(Aggregate):
+    """Run a pipeline whose batches stay BSON."""
+
+    __slots__ = ()
+
+    raw = True

@@ -13,6 +13,11 @@ from motor._pymongo import QUERY_OPTIONS
 from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import CURSOR_FIELDS, Command, Document, ReadOperation, Target, add_read_concern
 
+EXHAUST = QUERY_OPTIONS["exhaust"]
+
+_MONGOS_EXHAUST_VERSION = 22
+"""MongoDB 7.1, whose mongos is the first to stream a cursor's batches."""
+
 _FLAG_OPTIONS = {
     "tailable": QUERY_OPTIONS["tailable_cursor"],
     "oplogReplay": QUERY_OPTIONS["oplog_replay"],
@@ -112,12 +117,23 @@ class Find(ReadOperation[dict[str, Any]]):
 
     def command(self, connection: Connection) -> Command:
         """The find command."""
+        old_mongos = connection.is_mongos and connection.max_wire_version < _MONGOS_EXHAUST_VERSION
+        if old_mongos and self.query.flags & EXHAUST:
+            raise InvalidOperation("Exhaust cursors require MongoDB 7.1+ when connected to mongos.")
         return self.query.command(self.target)
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
         """The ``cursor`` document."""
         cursor: dict[str, Any] = reply["cursor"]
         return cursor
+
+
+class FindRaw(Find):
+    """Open a cursor whose batches stay BSON."""
+
+    __slots__ = ()
+
+    raw = True
 
 
 class FindOne(Find):

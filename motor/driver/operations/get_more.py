@@ -20,6 +20,8 @@ class GetMore(Operation[dict[str, Any]]):
     batch_size: int = 0
     max_await_time_ms: int | None = None
     comment: Any = None
+    raw: bool = False
+    exhaust: bool = False
 
     name = "getMore"
     is_read = True

@@ -120,6 +120,12 @@ class Operation(Generic[Result]):
     is_batch: ClassVar[bool] = False
     """Whether its statements follow the command as document sequences."""
 
+    raw: bool = False
+    """Whether the cursor's documents stay BSON, a batch in one piece."""
+
+    exhaust: bool = False
+    """Whether the server may send one reply after the other, unasked."""
+
     is_causal: ClassVar[bool] = False
     """Whether it waits, in a causally consistent session, for what the session has seen."""
 

@@ -38,19 +38,19 @@ _STRINGS = (0x02, 0x0D, 0x0E)
 class EncodedBatch:
     """The documents of a BSON array that have not been decoded yet."""
 
-    __slots__ = ("_array", "_index", "_position")
+    __slots__ = ("_index", "_position", "array")
 
     def __init__(self, array: memoryview) -> None:
-        self._array = array
+        self.array = array
         self._position = 4
         self._index = 0
 
     def __bool__(self) -> bool:
-        return self._position < len(self._array) - 1
+        return self._position < len(self.array) - 1
 
     def decode_piece(self, codec_options: CodecOptions[Any]) -> list[Any]:
         """The next documents, about 128 KiB of BSON of them; at least one, however large it is."""
-        array, position, index = self._array, self._position, self._index
+        array, position, index = self.array, self._position, self._index
         limit = min(position + _PIECE, len(array) - 1)
         documents: list[memoryview] = []
         while position < limit:
