@@ -229,7 +229,7 @@ class AgnosticClientSession(AgnosticBase):
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._end()
+        await self.end_session()
 
     def __copy__(self) -> NoReturn:
         raise TypeError(f"A {type(self).__name__} cannot be copied, create a new session instead")
