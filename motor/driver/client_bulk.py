@@ -176,7 +176,8 @@ class ClientBulk:
                 await executor.execute(batch)
                 self._sent += len(batch.writes)
                 continue
-            await self._execute_batch(deployment, batch, session, result)
+            batch.repeats = executor.retries_writes and batch.retryable
+            await self._execute_batch(deployment, server, batch, session, result)
             self._sent += len(batch.writes)
             if result["error"] is not None or (self._ordered and result["writeErrors"]):
                 break
@@ -187,11 +188,18 @@ class ClientBulk:
         return result
 
     async def _execute_batch(
-        self, deployment: Deployment, batch: BulkWrite, session: Session | None, result: dict[str, Any]
+        self,
+        deployment: Deployment,
+        server: Server,
+        batch: BulkWrite,
+        session: Session | None,
+        result: dict[str, Any],
     ) -> None:
         """Send one command, and read what became of its writes from the cursor that it opens."""
         cursor = ServerCursor(deployment, batch)
         cursor.use_session(session)
+        if session is None or not session.in_transaction:
+            cursor.start_on(server)
         cursor.comment = self._options.get("comment")
         try:
             while cursor.alive:

@@ -57,6 +57,7 @@ class ServerCursor:
         self._executor: Executor | None = None
         self._session: Session | None = None
         self._pin: Pin | None = None
+        self._first_server: Server | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
 
     def configure(self, limit: int, batch_size: int, max_await_time_ms: int | None, comment: Any) -> None:
@@ -69,6 +70,10 @@ class ServerCursor:
     def use_session(self, session: Session | None) -> None:
         """Run in the application's session, or in one of the cursor's own."""
         self._session = session
+
+    def start_on(self, server: Server) -> None:
+        """Try `server` first, which was selected for it already."""
+        self._first_server = server
 
     @property
     def alive(self) -> bool:
@@ -194,6 +199,7 @@ class ServerCursor:
         if self.exhaust or (executor.load_balanced and not session.in_transaction):
             self._pin = Pin(PinHolder.CURSOR)
         execution = Execution(operation, session, pin=self._pin)
+        execution.server = self._first_server
         cursor = await executor.run(execution)
         assert execution.server is not None
         self.address = execution.server.description.address

@@ -45,6 +45,7 @@ class Executor:
         self.topology = topology
         self.load_balanced = bool(options.load_balanced)
         self._retries = RetryPolicy(options)
+        self.retries_writes = self._retries.retries_writes
         self._exchange = Exchange(topology, options, self._kill_orphan)
         self._loop = asyncio.get_running_loop()
         self._background: set[asyncio.Task[None]] = set()

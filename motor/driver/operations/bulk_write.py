@@ -21,7 +21,7 @@ WIRE_VERSION = 25
 class BulkWrite(Operation[dict[str, Any]]):
     """As many of the writes as go into one message; the result is the ``cursor`` document, over what each one did.
 
-    `writes` and `namespaces` are the documents, encoded in the sequences.
+    `writes` and `namespaces` are the documents, encoded in the sequences; `repeats` says that it would be sent again.
     """
 
     target: Target
@@ -31,6 +31,7 @@ class BulkWrite(Operation[dict[str, Any]]):
     options: Mapping[str, Any]
     bulk_id: int
     multi: bool
+    repeats: bool = False
     reply: dict[str, Any] = field(default_factory=dict)
 
     name = "bulkWrite"
@@ -72,7 +73,7 @@ class BulkWrite(Operation[dict[str, Any]]):
         """The ``cursor`` document. Raises a write concern error that sending it again may mend."""
         self.reply = reply
         error = write_concern_error_of(reply)
-        if error and error.get("code") in RETRYABLE_ERROR_CODES:
+        if self.repeats and error and error.get("code") in RETRYABLE_ERROR_CODES:
             raise WriteConcernError(error["errmsg"], error["code"], error)
         cursor: dict[str, Any] = reply.get("cursor") or {"id": 0, "firstBatch": []}
         return cursor
