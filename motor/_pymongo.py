@@ -58,6 +58,8 @@ from pymongo.read_preferences import _AggWritePref as AggregateWritePreference
 from pymongo.read_preferences import _ServerMode as ReadPreferenceMode
 from pymongo.server_api import _add_to_command as add_server_api
 from pymongo.server_selectors import Selection, writable_server_selector
+from pymongo.synchronous.auth import _SPECULATIVE_AUTH_MAP
+from pymongo.synchronous.auth import authenticate as run_mechanism
 from pymongo.topology_description import (
     _updated_topology_description_srv_polling as topology_description_after_srv_poll,
 )
@@ -112,13 +114,13 @@ __all__ = [
     "check_write_command_response",
     "client_metadata",
     "copy_error_labels",
+    "credentials_of",
     "decode_all_selective",
     "encode_document",
     "fields_list_to_dict",
     "format_timeout_details",
     "handle_option_deprecations",
     "handle_security_options",
-    "has_credentials",
     "has_decoders",
     "in_function_as_a_service",
     "index_document",
@@ -129,6 +131,8 @@ __all__ = [
     "normalize_options",
     "overload_policy",
     "remove_error_label",
+    "run_mechanism",
+    "speculative_authentication",
     "split_hosts",
     "split_options",
     "ssl_context_of",
@@ -205,9 +209,17 @@ def has_decoders(codec_options: CodecOptions[Any]) -> bool:
     return bool(codec_options.type_registry._decoder_map)
 
 
-def has_credentials(options: ClientOptions) -> bool:
-    """Whether the options hold credentials."""
-    return options.pool_options._credentials is not None
+def credentials_of(options: ClientOptions) -> Any:
+    """Who the client is, and how it proves that: its ``mechanism``, ``source``, ``username`` and more; ``None`` for
+    nobody.
+    """
+    return options.pool_options._credentials
+
+
+def speculative_authentication(credentials: Any, address: Address) -> Any:
+    """A first step of an authentication that goes with the handshake; ``None`` for a mechanism that has none."""
+    make = _SPECULATIVE_AUTH_MAP.get(credentials.mechanism)
+    return None if make is None else make(credentials, address)
 
 
 def add_error_label(error: PyMongoError, label: str) -> None:

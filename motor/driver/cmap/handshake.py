@@ -5,7 +5,7 @@ Source: the MongoDB specification "MongoDB Handshake".
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import ConfigurationError
@@ -14,6 +14,14 @@ from pymongo.server_type import SERVER_TYPE
 
 from motor._pymongo import add_server_api, client_metadata
 from motor.driver.cmap.connection import Connection
+
+if TYPE_CHECKING:
+    from motor.driver.cmap.authentication import Authentication
+
+_BACKPRESSURE = "2"
+"""Says that the client knows what to do with the errors of an overloaded server. Source: the MongoDB specification
+"Client Backpressure".
+"""
 
 _REPLICA_SET_MEMBERS = (
     SERVER_TYPE.RSPrimary,
@@ -32,19 +40,25 @@ def hello_command(options: ClientOptions, hello_ok: bool) -> dict[str, Any]:
         command = {"hello": 1}
     else:
         command = {"ismaster": 1, "helloOk": True}
+    command["backpressure"] = _BACKPRESSURE
     add_server_api(command, pool_options.server_api)
     return command
 
 
-async def shake_hands(connection: Connection, options: ClientOptions) -> Hello[dict[str, Any]]:
+async def shake_hands(
+    connection: Connection, options: ClientOptions, authentication: Authentication | None = None
+) -> Hello[dict[str, Any]]:
     """Introduce ourselves, and take from the reply what the connection has to know about its server.
 
-    Raises :class:`~pymongo.errors.ConnectionFailure` when the connection fails before the reply is there.
+    An `authentication` takes its first step with it. Raises :class:`~pymongo.errors.ConnectionFailure` when the
+    connection fails before the reply is there.
     """
     command = hello_command(options, hello_ok=False)
     command["client"] = client_metadata(options)
     if options.load_balanced:
         command["loadBalanced"] = True
+    if authentication is not None:
+        authentication.begin(command)
     reply = await connection.command("admin", command, timeout=options.pool_options.connect_timeout)
     hello = Hello(reply)
     if options.load_balanced and not hello.service_id:
@@ -62,4 +76,6 @@ async def shake_hands(connection: Connection, options: ClientOptions) -> Hello[d
     connection.is_standalone = hello.server_type == SERVER_TYPE.Standalone
     connection.supports_sessions = hello.logical_session_timeout_minutes is not None and hello.is_readable
     connection.server_connection_id = hello.connection_id
+    if authentication is not None:
+        authentication.take(hello)
     return hello

@@ -22,7 +22,7 @@ from pymongo.monitoring import ConnectionCheckOutFailedReason, ConnectionClosedR
 from motor._pymongo import Address, non_default_pool_options
 from motor.driver import timeouts
 from motor.driver.background import start_task
-from motor.driver.cmap.authentication import authenticate
+from motor.driver.cmap.authentication import Authentication
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure, mark_overloaded
 from motor.driver.cmap.generations import Generations
@@ -340,15 +340,16 @@ class Pool:
             self._keep(connection)
 
     async def _establish(self, connection: Connection) -> None:
+        authentication = Authentication(connection, self.options)
         try:
             await connection.open()
-            await shake_hands(connection, self.options)
+            await shake_hands(connection, self.options, authentication)
         except AutoReconnect as error:
             mark_overloaded(error)
             raise
         if connection.service_id is not None:
             connection.generation = self.generations.current(connection.service_id)
-        authenticate(self.options)
+        await authentication.finish()
 
     def _keep(self, connection: Connection) -> None:
         if connection.closed or self.generations.is_stale(connection.generation, connection.service_id):
