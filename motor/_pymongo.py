@@ -35,6 +35,7 @@ from pymongo.common import (
 )
 from pymongo.common import _CaseInsensitiveDictionary as CaseInsensitiveDictionary
 from pymongo.common import validate as validate_option
+from pymongo.compression_support import _NO_COMPRESSION as NEVER_COMPRESSED
 from pymongo.cursor_shared import _CURSOR_CLOSED_ERRORS as CURSOR_CLOSED_ERRORS
 from pymongo.cursor_shared import _QUERY_OPTIONS as QUERY_OPTIONS
 from pymongo.driver_info import DriverInfo
@@ -84,6 +85,7 @@ __all__ = [
     "DEADLINE",
     "MAX_BSON_SIZE",
     "MAX_WRITE_BATCH_SIZE",
+    "NEVER_COMPRESSED",
     "NOT_PRIMARY_CODES",
     "QUERY_OPTIONS",
     "RETRYABLE_ERROR_CODES",
@@ -113,6 +115,8 @@ __all__ = [
     "check_options",
     "check_write_command_response",
     "client_metadata",
+    "compressor_for",
+    "compressors_of",
     "copy_error_labels",
     "credentials_of",
     "decode_all_selective",
@@ -244,6 +248,18 @@ def overload_policy(options: ClientOptions) -> tuple[int, bool]:
     of today hold.
     """
     return getattr(options, "max_adaptive_retries", 2), getattr(options, "enable_overload_retargeting", False)
+
+
+def compressors_of(options: ClientOptions) -> list[str]:
+    """The names of the compressors that the client offers, the preferred one first."""
+    settings = options.pool_options._compression_settings
+    return list(settings.compressors) if settings is not None else []
+
+
+def compressor_for(options: ClientOptions, offered: list[str] | None) -> Any:
+    """What compresses with the first of the server's compressors that are the client's, too; ``None`` without any."""
+    settings = options.pool_options._compression_settings
+    return settings.get_compression_context(offered) if settings is not None else None
 
 
 def append_metadata(options: ClientOptions, driver_info: DriverInfo) -> None:

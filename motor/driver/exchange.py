@@ -13,6 +13,7 @@ from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import (
     COMMAND_OVERHEAD,
+    NEVER_COMPRESSED,
     ReadPreferenceMode,
     add_server_api,
     array_to_documents,
@@ -32,6 +33,7 @@ from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
 from motor.driver.wire import op_msg
 from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
+from motor.driver.wire.compression import Compressor, compress
 from motor.driver.wire.garbage import CollectorPaused
 from motor.driver.wire.header import next_request_id
 
@@ -42,6 +44,9 @@ _MESSAGE_PREFIX = 21
 
 _NAMING_TIMEOUTS = ("find", "getMore")
 """The commands whose time limit error says which timeouts are configured."""
+
+_LARGE_MESSAGE = 128 * 1024
+"""Messages up to this size, in bytes, are compressed on the event loop: it takes some milliseconds."""
 
 _ARRAY_OVERHEAD = 5
 """How much longer a command is with its one statement in an array than with it in a document sequence."""
@@ -80,6 +85,8 @@ class Exchange:
         self._complete(command, execution, connection)
         request_id = next_request_id()
         message = self._encode(command, operation, connection, request_id)
+        if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
+            message = await _compressed(message, connection.compressor)
         monitored: MonitoredCommand | None = None
         if self.monitor.watched:
             shown = operation.described(command)
@@ -281,6 +288,12 @@ class Exchange:
                 parse_write_concern_error=raises_write_concern_error,
                 pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
             )
+
+
+async def _compressed(message: bytes, compressor: Compressor) -> bytes:
+    if len(message) <= _LARGE_MESSAGE:
+        return compress(message, compressor)
+    return await asyncio.to_thread(compress, message, compressor)
 
 
 def _decode_raw(document: bytes | memoryview) -> Any:

@@ -21,7 +21,8 @@ from pymongo.errors import AutoReconnect, ProtocolError
 
 from motor._pymongo import MAX_BSON_SIZE, MAX_WRITE_BATCH_SIZE, Address, check_command_response, ssl_context_of
 from motor.driver.cmap.errors import connection_failure
-from motor.driver.wire import op_msg
+from motor.driver.wire import compression, op_msg
+from motor.driver.wire.compression import OP_COMPRESSED, Compressor
 from motor.driver.wire.header import OP_MSG, next_request_id
 from motor.driver.wire.reader import MessageReader
 
@@ -29,6 +30,9 @@ _REPLY_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_h
 
 LATE_TIMER_GRACE = 0.02
 """Seconds between a timer and the verdict, in which the event loop looks at the socket."""
+
+_LARGE_COMPRESSED = 64 * 1024
+"""Compressed messages up to this size, in bytes, are expanded on the event loop: it takes some two milliseconds."""
 
 _KEEPALIVE = (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 9))
 
@@ -58,6 +62,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.is_replica_set_member = False
         self.is_standalone = False
         self.is_mongos = False
+        self.compressor: Compressor | None = None
         self.supports_sessions = False
         self.server_connection_id: int | None = None
         self.service_id: ObjectId | None = None
@@ -283,6 +288,9 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         if not self._streaming and (reply is None or response_to != self._expected):
             self.protocol_error(ProtocolError(f"Got response id {response_to!r} but expected {self._expected!r}"))
             return
+        if opcode == OP_COMPRESSED:
+            self._expand(body, request_id, response_to)
+            return
         if opcode != OP_MSG:
             self.protocol_error(ProtocolError(f"Got opcode {opcode!r} but expected {OP_MSG!r}"))
             return
@@ -304,6 +312,40 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
             reply.set_result(message)
         elif not self._streaming:
             self._drained(message)
+
+    def _expand(self, body: bytes | memoryview, request_id: int, response_to: int) -> None:
+        """Go on with the message within a compressed one; a large one is expanded in a thread."""
+        if len(body) <= _LARGE_COMPRESSED:
+            try:
+                opcode, expanded = compression.decompress(body, self.max_message_size)
+            except ProtocolError as error:
+                self.protocol_error(error)
+            else:
+                self._expanded(request_id, response_to, opcode, expanded)
+            return
+        expanding = self.loop.run_in_executor(None, compression.decompress, body, self.max_message_size)
+        # What comes meanwhile has to wait, so that replies stay in order.
+        cast(asyncio.Transport, self._transport).pause_reading()
+        expanding.add_done_callback(lambda done: self._expanded_in_thread(done, request_id, response_to))
+
+    def _expanded_in_thread(
+        self, expanding: asyncio.Future[tuple[int, bytes]], request_id: int, response_to: int
+    ) -> None:
+        if self.closed:
+            expanding.exception()
+            return
+        cast(asyncio.Transport, self._transport).resume_reading()
+        error = expanding.exception()
+        if error is None:
+            self._expanded(request_id, response_to, *expanding.result())
+        else:
+            self.protocol_error(ProtocolError(str(error)))
+
+    def _expanded(self, request_id: int, response_to: int, opcode: int, body: bytes) -> None:
+        if opcode == OP_COMPRESSED:
+            self.protocol_error(ProtocolError("Got an OP_COMPRESSED within another"))
+        else:
+            self.message_received(request_id, response_to, opcode, body)
 
     def _drained(self, message: op_msg.Message) -> None:
         """A reply has come that nobody waits for any more."""

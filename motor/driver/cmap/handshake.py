@@ -12,7 +12,7 @@ from pymongo.errors import ConfigurationError
 from pymongo.hello import Hello
 from pymongo.server_type import SERVER_TYPE
 
-from motor._pymongo import add_server_api, client_metadata
+from motor._pymongo import add_server_api, client_metadata, compressor_for, compressors_of
 from motor.driver.cmap.connection import Connection
 
 if TYPE_CHECKING:
@@ -50,13 +50,16 @@ async def shake_hands(
 ) -> Hello[dict[str, Any]]:
     """Introduce ourselves, and take from the reply what the connection has to know about its server.
 
-    An `authentication` takes its first step with it. Raises :class:`~pymongo.errors.ConnectionFailure` when the
-    connection fails before the reply is there.
+    For a connection that operations use there is an `authentication`, which takes its first step with it. Raises
+    :class:`~pymongo.errors.ConnectionFailure` when the connection fails before the reply is there.
     """
     command = hello_command(options, hello_ok=False)
     command["client"] = client_metadata(options)
     if options.load_balanced:
         command["loadBalanced"] = True
+    compressors = compressors_of(options) if authentication is not None else []
+    if compressors:
+        command["compression"] = compressors
     if authentication is not None:
         authentication.begin(command)
     reply = await connection.command("admin", command, timeout=options.pool_options.connect_timeout)
@@ -77,5 +80,6 @@ async def shake_hands(
     connection.supports_sessions = hello.logical_session_timeout_minutes is not None and hello.is_readable
     connection.server_connection_id = hello.connection_id
     if authentication is not None:
+        connection.compressor = compressor_for(options, hello.compressors)
         authentication.take(hello)
     return hello
