@@ -208,5 +208,5 @@ def _is_resumable(error: Exception, cursor: ServerCursor | None) -> bool:
         return False
     if error.has_error_label(_LABEL):
         return True
-    labelled = cursor is None or cursor.wire_version >= _LABELLING_WIRE_VERSION
-    return not labelled and error.code in _RESUMABLE_CODES
+    unlabelled = cursor is not None and 0 < cursor.wire_version < _LABELLING_WIRE_VERSION
+    return unlabelled and error.code in _RESUMABLE_CODES
