@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Awaitable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, cast
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
 from bson.timestamp import Timestamp
@@ -334,7 +334,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         bulk.prepare(engine_session)
         result = await bulk.execute(self._deployment, engine_session)
         if result is None:
-            return ClientBulkWriteResult({}, False, False)
+            return ClientBulkWriteResult(cast("dict[str, Any]", None), False, False)
         return ClientBulkWriteResult(result, True, verbose)
 
     def append_metadata(self, driver_info: DriverInfo) -> None:

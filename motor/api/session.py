@@ -179,7 +179,7 @@ class AgnosticClientSession(AgnosticBase):
         failure: PyMongoError | None = None
         while True:
             if failure is not None:
-                delay = random.random() * min(_FIRST_BACKOFF * 1.5**attempts, _LONGEST_BACKOFF)
+                delay = random.random() * min(_FIRST_BACKOFF * 1.5 ** (attempts - 1), _LONGEST_BACKOFF)
                 _check_time(started, delay, failure)
                 await asyncio.sleep(delay)
             attempts += 1
@@ -264,7 +264,7 @@ def _took_too_long(error: PyMongoError) -> bool:
 def _check_time(started: float, delay: float, error: PyMongoError) -> None:
     """Raises a timeout error, with the labels of `error`, if there is no time left for another attempt."""
     left = timeouts.remaining()
-    if (left is None or left > 0) and time.monotonic() + delay - started < TIME_LIMIT:
+    if delay < (TIME_LIMIT - (time.monotonic() - started) if left is None else left):
         return
     late: PyMongoError
     if left is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,13 +74,13 @@ class ChangeStream:
         self._decodes_late = has_decoders(self._codec)
         self._cursor: ServerCursor | None = None
         self._reading = asyncio.Lock()
-        self._fetching: asyncio.Task[int] | None = None
+        self._working: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the server's cursor, if there is none yet."""
         async with self._reading:
             if self._cursor is None and not self.closed:
-                await self._open()
+                await self._work(self._open)
 
     async def try_next(self) -> Any:
         """The next change; ``None`` if there is none within the time that the server waits for one, or after the end.
@@ -90,38 +90,57 @@ class ChangeStream:
         async with self._reading:
             if self.closed:
                 return None
-            try:
-                cursor = await self._filled()
-            except Exception as error:
-                if not (_is_resumable(error, self._cursor) or getattr(error, "timeout", False)):
-                    await self.close()
-                raise
-            return await self._take(cursor)
+            if self._cursor is None or not self._cursor.documents:
+                try:
+                    await self._work(self._fill)
+                except Exception as error:
+                    if not (_is_resumable(error, self._cursor) or getattr(error, "timeout", False)):
+                        await self.close()
+                    raise
+            return None if self._cursor is None else await self._take(self._cursor)
 
     async def close(self) -> None:
         """End it: who waits for a change is told at once that there are no more. The server's cursor is killed."""
         self.closed = True
         killing = self._cursor.shut() if self._cursor is not None else None
-        fetching, self._fetching = self._fetching, None
-        if fetching is not None:
-            fetching.cancel()
+        working, self._working = self._working, None
+        if working is not None:
+            working.cancel()
         if killing is not None:
             await killing
 
-    async def _filled(self) -> ServerCursor:
-        """The cursor, after it was asked for more if it holds no change."""
-        cursor = self._cursor
-        if cursor is None or not cursor.alive:
-            cursor = await self._open()
-        try:
-            await self._fetch(cursor)
-        except Exception as error:
-            if self.closed or not _is_resumable(error, cursor):
-                raise
-            cursor = await self._open()
-        return cursor
+    async def _work(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `step` in a task of its own, which goes on when the caller gives up, and is taken over by the next."""
+        while True:
+            taken_over = self._working is not None
+            if self._working is None:
+                self._working = asyncio.get_running_loop().create_task(step(), name="motor change stream")
+                self._working.add_done_callback(retrieve)
+            working = self._working
+            await asyncio.wait([working], timeout=timeouts.remaining())
+            if not working.done():
+                raise NetworkTimeout("timed out while waiting for a change")
+            self._working = None
+            if working.cancelled():
+                return
+            # A timeout of who gave up is none of the caller's.
+            if not (taken_over and getattr(working.exception(), "timeout", False)):
+                working.result()
+                return
 
-    async def _open(self) -> ServerCursor:
+    async def _fill(self) -> None:
+        """Ask for more; open the cursor first, if there is none, and anew after an error that allows it."""
+        if self._cursor is None or not self._cursor.alive:
+            await self._open()
+        assert self._cursor is not None
+        try:
+            await self._cursor.refresh()
+        except Exception as error:
+            if self.closed or not _is_resumable(error, self._cursor):
+                raise
+            await self._open()
+
+    async def _open(self) -> None:
         watch = self._watch
         target = watch.target
         if self._decodes_late:
@@ -143,7 +162,6 @@ class ChangeStream:
         cursor.use_session(self._session)
         if not await cursor.refresh():
             self._note_start(cursor, operation)
-        return cursor
 
     def _start(self) -> dict[str, Any]:
         if self.resume_token is not None:
@@ -158,21 +176,6 @@ class ChangeStream:
             self._start_time = operation.operation_time
             if self._start_time is None:
                 raise OperationFailure("Expected field 'operationTime' missing from command response")
-
-    async def _fetch(self, cursor: ServerCursor) -> None:
-        """Ask for more in a task of its own, which goes on when the caller gives up."""
-        if cursor.documents:
-            return
-        if self._fetching is None:
-            self._fetching = asyncio.get_running_loop().create_task(cursor.refresh(), name="motor change stream")
-            self._fetching.add_done_callback(retrieve)
-        fetching = self._fetching
-        await asyncio.wait([fetching], timeout=timeouts.remaining())
-        if not fetching.done():
-            raise NetworkTimeout("timed out while waiting for a change")
-        self._fetching = None
-        if not fetching.cancelled():
-            fetching.result()
 
     async def _take(self, cursor: ServerCursor) -> Any:
         change: MutableMapping[str, Any] | None = cursor.documents.popleft() if cursor.documents else None

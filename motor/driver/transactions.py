@@ -18,10 +18,10 @@ from motor.driver.sessions.transaction import TransactionState
 UNKNOWN_RESULT = "UnknownTransactionCommitResult"
 TRANSIENT = "TransientTransactionError"
 
-_UNSATISFIABLE_WRITE_CONCERN = 64
+_WRITE_CONCERN_TIMEOUT = 64
 MAX_TIME_MS_EXPIRED = 50
 
-_UNKNOWN_RESULT_CODES = RETRYABLE_ERROR_CODES | {_UNSATISFIABLE_WRITE_CONCERN, MAX_TIME_MS_EXPIRED}
+_UNKNOWN_RESULT_CODES = RETRYABLE_ERROR_CODES | {_WRITE_CONCERN_TIMEOUT, MAX_TIME_MS_EXPIRED}
 
 
 async def commit(deployment: Deployment, session: Session) -> None:
