@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
+
 from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target
 
@@ -18,6 +20,11 @@ class KillCursors(Operation[None]):
 
     name = "killCursors"
     continues = True
+
+    @property
+    def reply_codec(self) -> CodecOptions[Any]:
+        """Plain: nothing in the reply is the user's."""
+        return DEFAULT_CODEC_OPTIONS
 
     def command(self, connection: Connection) -> Command:
         """``{killCursors: <collection>, cursors: [<id>]}``."""
