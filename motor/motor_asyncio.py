@@ -131,6 +131,10 @@ class AsyncIOMotorCollection(AgnosticCollection[DocumentType]):
             self, session: Any = None, comment: Any = None
         ) -> AsyncIOMotorLatentCommandCursor[MutableMapping[str, Any]]: ...
 
+        def list_search_indexes(
+            self, name: str | None = None, session: Any = None, comment: Any = None, **kwargs: Any
+        ) -> AsyncIOMotorLatentCommandCursor[MutableMapping[str, Any]]: ...
+
 
 class AsyncIOMotorDatabase(AgnosticDatabase[DocumentType]):
     """A database."""

@@ -129,6 +129,10 @@ class MotorCollection(AgnosticCollection[DocumentType]):
             self, session: Any = None, comment: Any = None
         ) -> MotorLatentCommandCursor[MutableMapping[str, Any]]: ...
 
+        def list_search_indexes(
+            self, name: str | None = None, session: Any = None, comment: Any = None, **kwargs: Any
+        ) -> MotorLatentCommandCursor[MutableMapping[str, Any]]: ...
+
 
 class MotorDatabase(AgnosticDatabase[DocumentType]):
     """A database."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
-from pymongo.operations import DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo.operations import (
+    DeleteMany,
+    DeleteOne,
+    IndexModel,
+    InsertOne,
+    ReplaceOne,
+    SearchIndexModel,
+    UpdateMany,
+    UpdateOne,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 from pymongo.write_concern import WriteConcern
@@ -31,6 +40,7 @@ from motor.driver.operations.find import FindOne, Query
 from motor.driver.operations.find_and_modify import FindAndModify
 from motor.driver.operations.indexes import CreateIndexes, DropIndexes, ListIndexes, index_information
 from motor.driver.operations.operation import Document, Operation, Target
+from motor.driver.operations.search_indexes import ChangeSearchIndex, CreateSearchIndexes
 from motor.driver.operations.update import Update
 
 if TYPE_CHECKING:
@@ -615,6 +625,52 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
 
     async def _index_information(self, session: Any, comment: Any) -> dict[str, Any]:
         return index_information([index async for index in self.list_indexes(session, comment)])
+
+    def create_search_index(
+        self,
+        model: Mapping[str, Any] | SearchIndexModel,
+        session: Any = None,
+        comment: Any = None,
+        **kwargs: Any,
+    ) -> asyncio.Future[str]:
+        """Create a search index, of a :class:`~pymongo.operations.SearchIndexModel` or its arguments as a document; its
+        name is the result. Needs Atlas, as all of search does.
+        """
+        return self._start(self._create_search_index(model, session, comment, kwargs))
+
+    async def _create_search_index(self, model: Any, session: Any, comment: Any, options: dict[str, Any]) -> str:
+        if not isinstance(model, SearchIndexModel):
+            model = SearchIndexModel(**model)
+        names = await self._execute(CreateSearchIndexes(self._target, [model], options, comment), session)
+        return names[0]
+
+    def create_search_indexes(
+        self, models: Sequence[SearchIndexModel], session: Any = None, comment: Any = None, **kwargs: Any
+    ) -> asyncio.Future[list[str]]:
+        """Create several search indexes; their names are the result."""
+        return self._run(CreateSearchIndexes(self._target, models, kwargs, comment), session)
+
+    def drop_search_index(
+        self, name: str, session: Any = None, comment: Any = None, **kwargs: Any
+    ) -> asyncio.Future[None]:
+        """Drop a search index, by its name."""
+        return self._run(ChangeSearchIndex(self._target, name, kwargs, comment), session)
+
+    def update_search_index(
+        self, name: str, definition: Document, session: Any = None, comment: Any = None, **kwargs: Any
+    ) -> asyncio.Future[None]:
+        """Give a search index another definition."""
+        return self._run(ChangeSearchIndex(self._target, name, kwargs, comment, definition), session)
+
+    def list_search_indexes(
+        self, name: str | None = None, session: Any = None, comment: Any = None, **kwargs: Any
+    ) -> AgnosticLatentCommandCursor[MutableMapping[str, Any]]:
+        """A cursor over the search indexes, or over the one called `name`; keywords are those of :meth:`aggregate`."""
+        target = Target(self._database.name, self._name)
+        pipeline = [{"$listSearchIndexes": {} if name is None else {"name": name}}]
+        return self._client._family.latent_command_cursor(
+            self, Aggregate(target, pipeline, kwargs, comment=comment), session
+        )
 
     def options(self, session: Any = None, comment: Any = None) -> asyncio.Future[MutableMapping[str, Any]]:
         """The options that the collection was created with; none if there is no such collection."""
