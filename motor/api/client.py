@@ -110,7 +110,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         )
         self._client = self
         name = type(self).__name__
-        self._deployment = Deployment(self._settings.topology, name, self._settings.resolved)
+        self._deployment = Deployment(self._settings.topology, name, self._settings.completed)
         self._finalizer = weakref.finalize(self, self._deployment.close)
         self._finalizer.atexit = False
 

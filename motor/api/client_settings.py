@@ -4,6 +4,7 @@ order.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,18 +52,21 @@ class ClientSettings:
         """PyMongo's view of the options, before DNS was asked."""
         return self.topology.options
 
-    def resolved(self, records: SrvRecords, from_dns: dict[str, Any]) -> TopologySettings:
-        """The settings with the hosts and the options that DNS has for a ``mongodb+srv://`` URI. May read files."""
-        assert self.topology.srv is not None
-        options = merge_options(self.given, from_dns, records.hosts, self.topology.srv.max_hosts)
-        client_options = self.topology.options
-        if len(options) != len(self.given):
-            client_options = _client_options(
-                options, records.hosts, self.username, self.password, self.default_database, self.libraries
-            )
-        return replace(
-            self.topology, seeds=frozenset(records.hosts), options=client_options, srv_min_ttl=records.min_ttl
+    def completed(self, records: SrvRecords | None, from_dns: dict[str, Any]) -> TopologySettings:
+        """The settings with the hosts and the options that DNS has for a ``mongodb+srv://`` URI, and with TLS, for
+        which files are read.
+        """
+        options, topology = self.given, self.topology
+        if records is not None:
+            assert topology.srv is not None
+            options = merge_options(options, from_dns, records.hosts, topology.srv.max_hosts)
+            topology = replace(topology, seeds=frozenset(records.hosts), srv_min_ttl=records.min_ttl)
+        if len(options) == len(self.given) and not topology.lacks_tls:
+            return topology
+        client_options = _client_options(
+            options, topology.seeds, self.username, self.password, self.default_database, self.libraries
         )
+        return replace(topology, options=client_options, lacks_tls=False)
 
 
 def parse_settings(
@@ -96,9 +100,12 @@ def parse_settings(
     username = options.get("username", uri["username"] or None)
     password = options.get("password", uri["password"] or None)
     libraries = [] if library is None else [library]
-    client_options = _client_options(options, uri["nodelist"], username, password, uri["database"], libraries)
+    lacks_tls = _wants_tls(options) and _loop_is_running()
+    client_options = _client_options(
+        options, uri["nodelist"], username, password, uri["database"], libraries, with_tls=not lacks_tls
+    )
     srv = _srv_settings(uri["fqdn"], options, client_options)
-    topology = TopologySettings(frozenset(uri["nodelist"]), client_options, srv)
+    topology = TopologySettings(frozenset(uri["nodelist"]), client_options, srv, lacks_tls)
     return ClientSettings(topology, uri["database"], username, password, options, libraries)
 
 
@@ -109,16 +116,37 @@ def _client_options(
     password: Any,
     database: str | None,
     libraries: list[DriverInfo],
+    with_tls: bool = True,
 ) -> ClientOptions:
-    """PyMongo's view of the options."""
+    """PyMongo's view of the options. To have them `with_tls` reads certificates from files, the system's own at least:
+    it may take a twentieth of a second.
+    """
     options = normalize_options(handle_security_options(CaseInsensitiveDictionary(dict(given.items()))))
     check_options(hosts, options)
+    if not with_tls:
+        options = CaseInsensitiveDictionary({name: options[name] for name in options if not _is_of_tls(name)})
     client_options = ClientOptions(username, password, database, options, False)
     if client_options.heartbeat_frequency < MIN_HEARTBEAT_INTERVAL:
         raise ConfigurationError(f"heartbeatFrequencyMS cannot be less than {MIN_HEARTBEAT_INTERVAL * 1000}")
     for library in libraries:
         append_metadata(client_options, library)
     return client_options
+
+
+def _is_of_tls(name: str) -> bool:
+    return name.lower().startswith(("tls", "ssl"))
+
+
+def _wants_tls(options: CaseInsensitiveDictionary) -> bool:
+    return any(_is_of_tls(name) for name in options) and options.get("tls", options.get("ssl", True)) is not False
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _srv_settings(

@@ -41,11 +41,11 @@ class Deployment:
         self,
         settings: TopologySettings,
         client_name: str,
-        with_records: Callable[[SrvRecords, dict[str, Any]], TopologySettings],
+        complete: Callable[[SrvRecords | None, dict[str, Any]], TopologySettings],
     ) -> None:
-        """`with_records` has the settings for the records that DNS has for a ``mongodb+srv://`` URI."""
+        """`complete` has the settings with the records that DNS has for a ``mongodb+srv://`` URI, and with TLS."""
         self.settings = settings
-        self._with_records = with_records
+        self._complete = complete
         self._resolving: asyncio.Task[Executor] | None = None
         self._client_name = client_name
         self._executor: Executor | None = None
@@ -77,13 +77,14 @@ class Deployment:
         if loop is self._loop and executor is not None and self._process is _process and not executor.topology.closed:
             return executor
         self._check_usable(loop)
-        return self._start(loop) if self.settings.srv is None else None
+        return self._start(loop) if self.settings.srv is None and not self.settings.lacks_tls else None
 
     async def resolve(self) -> Executor:
-        """Ask DNS for the servers; the executor for what it says. All who wait share one lookup, and its error.
+        """Ask DNS for the servers, read the files that TLS needs; the executor for that. All who wait share it, and its
+        error.
 
-        Raises :class:`~pymongo.errors.ConfigurationError` for records that cannot be had or used; the next use asks
-        anew.
+        Raises :class:`~pymongo.errors.ConfigurationError` for records or certificates that cannot be had or used; the
+        next use asks anew.
         """
         loop = asyncio.get_running_loop()
         task = self._resolving
@@ -98,11 +99,10 @@ class Deployment:
         return task.result()
 
     async def _resolve(self, loop: asyncio.AbstractEventLoop) -> Executor:
-        assert self.settings.srv is not None
-        records = await resolve_seedlist(self.settings.srv)
-        options = await resolve_options(self.settings.srv)
-        # To build a TLS context files are read.
-        self.settings = await asyncio.to_thread(self._with_records, records, options)
+        srv = self.settings.srv
+        records = await resolve_seedlist(srv) if srv is not None else None
+        options = await resolve_options(srv) if srv is not None else {}
+        self.settings = await asyncio.to_thread(self._complete, records, options)
         self._check_usable(loop)
         return self._start(loop)
 

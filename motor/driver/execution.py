@@ -42,7 +42,8 @@ class Execution(Generic[Result]):
     then. `fixed_server` is for one that only that server can do, `pin` for one that shares its connection with others.
     `server` is the one that the next attempt is made on, if it has been chosen already, or the last one was;
     `transaction_number` is what the server knows a retryable write by, unless it is `numbered` no more because its
-    server cannot do that. `wire_version` is that of the connection that the last error came over.
+    server cannot do that. `wire_version` is that of the connection that the last error came over; on the connections
+    that are `reauthenticated` the client had to prove again who it is.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Execution(Generic[Result]):
         "numbered",
         "operation",
         "pin",
+        "reauthenticated",
         "retry",
         "server",
         "server_session",
@@ -75,6 +77,7 @@ class Execution(Generic[Result]):
         self.retry: Retry | None = None
         self.numbered = True
         self.wire_version = 0
+        self.reauthenticated: frozenset[int] = frozenset()
 
     @property
     def in_transaction(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pymongo.client_options import ClientOptions
-from pymongo.errors import AutoReconnect, ConnectionFailure, NotPrimaryError, PyMongoError
+from pymongo.errors import AutoReconnect, ConnectionFailure, NotPrimaryError, OperationFailure, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import add_error_label
@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 
 _MAX_ENDED_SESSIONS = 10_000
 """How many sessions a server ends with one command."""
+
+_REAUTHENTICATION_REQUIRED = 391
 
 _TRANSIENT = "TransientTransactionError"
 
@@ -80,6 +82,8 @@ class Executor:
                         session.transaction.completed_command = True
                     return result
                 except PyMongoError as error:
+                    if connection is not None and await self._reauthenticated(execution, connection, error):
+                        continue
                     failure = error
                     self._failed(execution, server, connection, error)
                 except asyncio.CancelledError:
@@ -192,6 +196,22 @@ class Executor:
         elif execution.transaction_number is None:
             assert execution.server_session is not None
             execution.transaction_number = execution.server_session.next_transaction_number()
+
+    async def _reauthenticated(self, execution: Execution[Any], connection: Connection, error: PyMongoError) -> bool:
+        """Whether the server wanted the client to prove again who it is, and it has done so: once a connection."""
+        if not isinstance(error, OperationFailure) or error.code != _REAUTHENTICATION_REQUIRED:
+            return False
+        if connection.authentication is None or connection.id in execution.reauthenticated:
+            return False
+        execution.reauthenticated |= {connection.id}
+        try:
+            await connection.authentication.again()
+        except BaseException:
+            connection.close()
+            raise
+        if execution.session is not None and execution.in_transaction:
+            execution.session.transaction.restart()
+        return True
 
     def _failed(
         self, execution: Execution[Any], server: Server | None, connection: Connection | None, error: PyMongoError

@@ -26,7 +26,7 @@ async def discover(uri: str) -> tuple[list[Any], Mapping[str, Any], dict[str, An
     settings = parse_settings(uri, None, {}, "asyncio")
     srv = settings.topology.srv
     assert srv is not None
-    resolved = settings.resolved(await resolve_seedlist(srv), await resolve_options(srv))
+    resolved = settings.completed(await resolve_seedlist(srv), await resolve_options(srv))
     parts = {"username": settings.username, "password": settings.password, "database": settings.default_database}
     return list(resolved.seeds), resolved.options._options, parts
 

@@ -28,8 +28,7 @@ class Authentication:
         self._connection = connection
         self._options = options
         self._credentials = credentials_of(options)
-        self._mechanisms: Sequence[str] | None = None
-        self._speculation: Any = None
+        self._view = _View(connection, options)
 
     def begin(self, command: MutableMapping[str, Any]) -> None:
         """Add the first step to the handshake's `command`."""
@@ -42,15 +41,13 @@ class Authentication:
         step = speculation.speculate_command() if speculation is not None else None
         if step is not None:
             command["speculativeAuthenticate"] = step
-            self._speculation = speculation
+            self._view.auth_ctx = speculation
 
     def take(self, hello: Hello[dict[str, Any]]) -> None:
         """Take the server's answer to the first step."""
-        self._mechanisms = hello.sasl_supported_mechs
-        if self._speculation is not None:
-            self._speculation.parse_response(hello)
-            if not self._speculation.speculate_succeeded():
-                self._speculation = None
+        self._view.negotiated_mechs = hello.sasl_supported_mechs
+        if self._view.auth_ctx is not None:
+            self._view.auth_ctx.parse_response(hello)
 
     async def finish(self) -> None:
         """Prove who the client is, if it is anybody.
@@ -59,19 +56,25 @@ class Authentication:
         :class:`~pymongo.errors.ConfigurationError` if a package is missing that the mechanism needs.
         """
         if self._credentials is not None:
-            view: Any = _View(self._connection, self._options, self._mechanisms, self._speculation)
-            await asyncio.to_thread(run_mechanism, self._credentials, view)
+            await self._run(again=False)
+
+    async def again(self) -> None:
+        """Prove it once more: what was shown before has expired."""
+        self._view.auth_ctx = None
+        await self._run(again=True)
+
+    async def _run(self, again: bool) -> None:
+        view: Any = self._view
+        await asyncio.to_thread(run_mechanism, self._credentials, view, again)
 
 
 class _View:
     """A connection as PyMongo's mechanisms see it from their thread, with the names that they use."""
 
-    def __init__(
-        self, connection: Connection, options: ClientOptions, mechanisms: Sequence[str] | None, speculation: Any
-    ) -> None:
+    def __init__(self, connection: Connection, options: ClientOptions) -> None:
         self.address = connection.address
-        self.auth_ctx = speculation
-        self.negotiated_mechs = mechanisms
+        self.auth_ctx: Any = None
+        self.negotiated_mechs: Sequence[str] | None = None
         self.oidc_token_gen_id: int | None = None
         self._connection = connection
         self._options = options

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import bson
 from bson.codec_options import CodecOptions
@@ -35,6 +35,14 @@ _LARGE_COMPRESSED = 64 * 1024
 """Compressed messages up to this size, in bytes, are expanded on the event loop: it takes some two milliseconds."""
 
 _KEEPALIVE = (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 9))
+
+
+class Authentication(Protocol):
+    """The authentication of a connection, as far as its user needs to know it."""
+
+    async def again(self) -> None:
+        """Prove once more who the client is."""
+        ...
 
 
 class Connection(MessageReader, asyncio.BufferedProtocol):
@@ -63,6 +71,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.is_standalone = False
         self.is_mongos = False
         self.compressor: Compressor | None = None
+        self.authentication: Authentication | None = None
         self.supports_sessions = False
         self.server_connection_id: int | None = None
         self.service_id: ObjectId | None = None

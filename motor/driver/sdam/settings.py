@@ -16,11 +16,15 @@ from motor.driver.sdam.srv import SrvSettings
 
 @dataclass(frozen=True)
 class TopologySettings:
-    """Immutable settings. PyMongo's :class:`~pymongo.topology_description.TopologyDescription` reads some of them."""
+    """Immutable settings. PyMongo's :class:`~pymongo.topology_description.TopologyDescription` reads some of them.
+
+    `lacks_tls` says that the options are without their TLS context still, for which files have to be read.
+    """
 
     seeds: Collection[Address]
     options: ClientOptions
     srv: SrvSettings | None = None
+    lacks_tls: bool = False
     srv_min_ttl: float = 0.0
     _topology_id: ObjectId = field(default_factory=ObjectId)
 
