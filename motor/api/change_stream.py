@@ -18,6 +18,7 @@ from motor._pymongo import (
     validate_string_or_none,
 )
 from motor.api.base import AgnosticBase, AgnosticBaseProperties, DocumentType
+from motor.api.query import check_integer
 from motor.driver.change_streams import ChangeStream, Watch
 from motor.driver.operations.operation import Target
 from motor.driver.timeouts import within
@@ -57,7 +58,9 @@ class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
         pipeline = [] if pipeline is None else pipeline
         validate_list("pipeline", pipeline)
         validate_string_or_none("full_document", full_document)
-        validate_non_negative_integer_or_none("batchSize", batch_size)
+        batch_size = validate_non_negative_integer_or_none("batchSize", batch_size)
+        if max_await_time_ms is not None:
+            check_integer("max_await_time_ms", max_await_time_ms, "an integer or None")
         stage: dict[str, Any] = {}
         if full_document is not None:
             stage["fullDocument"] = full_document

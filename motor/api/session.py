@@ -234,6 +234,9 @@ class AgnosticClientSession(AgnosticBase):
     def __copy__(self) -> NoReturn:
         raise TypeError(f"A {type(self).__name__} cannot be copied, create a new session instead")
 
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        self.__copy__()
+
 
 class TransactionContext:
     """The ``async with`` block of a transaction. It may be awaited, and then is itself."""

@@ -93,6 +93,8 @@ class Executor:
                         connection.close()
                     raise
                 finally:
+                    if session is not None and connection is not None and connection.busy:
+                        session.transaction.abandoned = connection
                     if server is not None:
                         server.operation_count -= 1
                     if server is not None and connection is not None and pin is None:

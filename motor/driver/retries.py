@@ -92,10 +92,10 @@ class RetryPolicy:
         execution.server = execution.fixed_server
         session = execution.session
         if session is not None:
-            if not execution.operation.is_read:
-                session.transaction.unpin()
             if retry.overloaded and session.in_transaction:
                 session.transaction.restart()
+            elif not execution.operation.is_read:
+                session.transaction.unpin()
         if execution.fixed_server is None and execution.pin is not None:
             execution.pin.release()
 

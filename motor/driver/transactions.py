@@ -78,6 +78,10 @@ async def abort(deployment: Deployment, session: Session) -> None:
 
 async def _end(deployment: Deployment, session: Session, operation: EndTransaction) -> None:
     executor = deployment.executor() or await deployment.resolve()
+    abandoned, session.transaction.abandoned = session.transaction.abandoned, None
+    if abandoned is not None:
+        # Else the end might overtake a command of its own transaction, which would then begin it anew.
+        await abandoned.settle()
     await executor.execute(operation, session)
 
 

@@ -88,6 +88,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._failure: Exception | None = None
         self._writable: asyncio.Future[None] | None = None
         self._flushes = False
+        self._settled: asyncio.Future[None] | None = None
 
     @property
     def busy(self) -> bool:
@@ -188,6 +189,13 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         elif self.busy:
             self._on_abandoned = take
 
+    async def settle(self) -> None:
+        """Wait until a reply that nobody waits for any more has come, or the connection is closed."""
+        if self.busy and not self.closed:
+            if self._settled is None:
+                self._settled = self.loop.create_future()
+            await asyncio.wait([self._settled])
+
     async def send_unacknowledged(self, message: bytes) -> None:
         """Send a message that has no reply; wait while the transport's buffer is full."""
         if self._failure is not None:
@@ -277,6 +285,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         if reply is not None and not reply.done():
             reply.set_exception(self._failure or AutoReconnect("connection closed"))
         self.resume_writing()
+        self._wake_settling()
         if self.on_closed is not None:
             self.on_closed(self)
 
@@ -363,8 +372,14 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
             take(message)
         else:
             self._unclaimed = message
+        self._wake_settling()
         if self.on_idle is not None:
             self.on_idle(self)
+
+    def _wake_settling(self) -> None:
+        settled, self._settled = self._settled, None
+        if settled is not None:
+            settled.set_result(None)
 
     def protocol_error(self, error: ProtocolError) -> None:
         """What came is not what the protocol allows: raise that to whoever waits, and close."""

@@ -13,6 +13,7 @@ from bson.int64 import Int64
 from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, TransactionOptions
+from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pin import Pin
 from motor.driver.cmap.pool import PinHolder
 from motor.driver.sessions.server_session import ServerSession
@@ -36,11 +37,13 @@ class Transaction:
     """One transaction of a session, or none.
 
     Through mongos all of it goes to the one that it began on, behind a load balancer over the connection that it began
-    on. `attempts` counts how often its end was sent.
+    on. `attempts` counts how often its end was sent; `abandoned` is a connection on which one of its commands may be
+    under way still, though nobody waits for the reply.
     """
 
     __slots__ = (
         "_unnumbered",
+        "abandoned",
         "attempts",
         "completed_command",
         "number",
@@ -56,6 +59,7 @@ class Transaction:
         self.state = TransactionState.NONE
         self.pin = Pin(PinHolder.TRANSACTION)
         self._unnumbered = 0
+        self.abandoned: Connection | None = None
         self.reset()
 
     @property
@@ -83,6 +87,7 @@ class Transaction:
         """An overloaded server has refused a command: if it was the first, there is no transaction there yet."""
         if not self.completed_command:
             self.state = TransactionState.STARTING
+            self.unpin()
         self.attempts = 0
 
     def pin_to(self, server: ServerDescription) -> None:
