@@ -337,6 +337,8 @@ class Pool:
             raise
         else:
             self._monitor.connection_ready(connection.id, time.monotonic() - started)
+            # Not to be counted twice until the task is seen to be done.
+            self._opening.discard(asyncio.current_task())
             self._keep(connection)
 
     async def _establish(self, connection: Connection) -> None:
