@@ -95,6 +95,8 @@ class ServerCursor:
                 if self._undecoded:
                     await asyncio.sleep(0)
                     self._decode_piece()
+                    if self._undecoded is None and self._limit and not self.closed:
+                        await self._go_on()
                 elif not self.closed:
                     await self._fetch()
             return len(self.documents)
@@ -132,8 +134,8 @@ class ServerCursor:
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             ahead.cancel()
-        if pin is not None and pin.connection is not None and pin.connection.streaming:
-            # There is no other way to make the server stop; its cursor ends with the connection.
+        if pin is not None and pin.connection is not None and (pin.connection.streaming or pin.connection.closed):
+            # There is no other way to make the server stop streaming. The cursor ends with the connection.
             pin.connection.close()
             kill = False
         if kill and self.id:
@@ -164,7 +166,7 @@ class ServerCursor:
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
             expected = gone and (self.tailable or self.closed)
-            await self._fail(kill=not gone)
+            await self._end(kill=not gone)
             if not expected:
                 raise
         except NetworkTimeout:
@@ -172,19 +174,19 @@ class ServerCursor:
             self._run_soon(self._let_go(kill=True))
             raise
         except ConnectionFailure:
-            await self._fail(kill=False)
+            await self._end(kill=False)
             raise
         except asyncio.CancelledError:
             shut, self.closed = self.closed, True
             self._run_soon(self._let_go(kill=not shut))
             raise
         except Exception:
-            await self._fail(kill=True)
+            await self._end(kill=True)
             raise
         else:
             await self._take(cursor, opening)
 
-    async def _fail(self, kill: bool) -> None:
+    async def _end(self, kill: bool) -> None:
         self.closed = True
         killing = self._let_go(kill)
         if killing is not None:
@@ -266,13 +268,16 @@ class ServerCursor:
         else:
             self.documents.extend(batch)
             self.retrieved += len(batch)
-        reached_limit = self._limit and self._undecoded is None and self.retrieved >= abs(self._limit)
-        if self.id == 0 or reached_limit or self.closed:
+        if self.id == 0 or self.closed:
             # Closed meanwhile by another task, which could kill the cursor only if it knew its id.
-            killing = self._let_go(kill=opening or not self.closed)
-            self.closed = True
-            if killing is not None:
-                await killing
+            await self._end(kill=opening or not self.closed)
+        elif self._undecoded is None or not self._limit:
+            await self._go_on()
+
+    async def _go_on(self) -> None:
+        """Think of the batch after this one, whose documents have been counted if there is a limit."""
+        if self._limit and self.retrieved >= abs(self._limit):
+            await self._end(kill=True)
         else:
             self._read_ahead()
 
