@@ -17,7 +17,7 @@ from motor._pymongo import ReadPreferenceMode, SessionOptions, TransactionOption
 from motor.api.base import AgnosticBase
 from motor.driver import timeouts
 from motor.driver.sessions.session import Session
-from motor.driver.transactions import MAX_TIME_MS_EXPIRED, TRANSIENT, UNKNOWN_RESULT, abort, commit
+from motor.driver.transactions import MAX_TIME_MS_EXPIRED, TRANSIENT, UNKNOWN_RESULT, abort, abort_soon, commit
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,15 +106,20 @@ class AgnosticClientSession(AgnosticBase):
     def end_session(self) -> asyncio.Future[None]:
         """End it, and abort its transaction if there is one. Ending it again does nothing."""
         if not self._engine.in_transaction:
-            self._engine.end()
+            self._end_now()
         return self._start(self._end())
+
+    def _end_now(self) -> None:
+        if self._engine.transaction.unsettled:
+            abort_soon(self._client._deployment, self._engine)
+        self._engine.end()
 
     async def _end(self) -> None:
         try:
             if self._engine.in_transaction:
                 await abort(self._client._deployment, self._engine)
         finally:
-            self._engine.end()
+            self._end_now()
 
     def start_transaction(
         self,

@@ -66,6 +66,11 @@ class Deployment:
         """The sessions that may be used again; an empty pool before the first use."""
         return ServerSessionPool() if self._executor is None else self._executor.topology.sessions
 
+    @property
+    def executor_in_use(self) -> Executor | None:
+        """The executor that there is, if any, of whichever loop."""
+        return self._executor
+
     def executor(self) -> Executor | None:
         """The executor of the running loop; ``None`` if it takes :meth:`resolve` to have one.
 

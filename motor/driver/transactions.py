@@ -5,11 +5,14 @@ Source: the MongoDB specification "Transactions".
 
 from __future__ import annotations
 
+import asyncio
+
 from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError, WTimeoutError
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, remove_error_label
 from motor.driver import timeouts
 from motor.driver.deployment import Deployment
+from motor.driver.executor import Executor
 from motor.driver.operations.end_transaction import AbortTransaction, CommitTransaction, EndTransaction
 from motor.driver.operations.operation import Target
 from motor.driver.sessions.session import Session
@@ -41,13 +44,19 @@ async def commit(deployment: Deployment, session: Session) -> None:
         return
     transaction.state = TransactionState.IN_PROGRESS
     try:
-        await _end(deployment, session, CommitTransaction(Target("admin"), transaction))
+        executor = deployment.executor() or await deployment.resolve()
+        await _end(executor, session, CommitTransaction(Target("admin"), transaction))
     except PyMongoError as error:
         if isinstance(error, ConnectionFailure):
             remove_error_label(error, TRANSIENT)
         if _leaves_result_unknown(error):
             add_error_label(error, UNKNOWN_RESULT)
         raise
+    except asyncio.CancelledError:
+        transaction.unsettled = True
+        raise
+    else:
+        transaction.unsettled = False
     finally:
         transaction.state = TransactionState.COMMITTED
 
@@ -68,16 +77,37 @@ async def abort(deployment: Deployment, session: Session) -> None:
     try:
         if transaction.state is TransactionState.IN_PROGRESS:
             with timeouts.renewed():
-                await _end(deployment, session, AbortTransaction(Target("admin"), transaction))
+                executor = deployment.executor() or await deployment.resolve()
+                await _end(executor, session, AbortTransaction(Target("admin"), transaction))
     except (OperationFailure, ConnectionFailure):
         pass
+    except asyncio.CancelledError:
+        abort_soon(deployment, session)
+        raise
     finally:
-        transaction.state = TransactionState.ABORTED
-        transaction.unpin()
+        session.transaction.state = TransactionState.ABORTED
+        session.transaction.unpin()
 
 
-async def _end(deployment: Deployment, session: Session, operation: EndTransaction) -> None:
-    executor = deployment.executor() or await deployment.resolve()
+def abort_soon(deployment: Deployment, session: Session) -> None:
+    """Abort in the background a transaction whose end was given up: left open, it would keep its locks."""
+    executor = deployment.executor_in_use
+    if executor is not None and session.server_session is not None:
+        executor.run_soon(_abort_for(executor, session.hand_over()))
+
+
+async def _abort_for(executor: Executor, session: Session) -> None:
+    session.transaction.state = TransactionState.IN_PROGRESS
+    try:
+        await _end(executor, session, AbortTransaction(Target("admin"), session.transaction))
+    except PyMongoError:
+        # It was committed after all, or the server will end it.
+        pass
+    finally:
+        session.end()
+
+
+async def _end(executor: Executor, session: Session, operation: EndTransaction) -> None:
     abandoned, session.transaction.abandoned = session.transaction.abandoned, None
     if abandoned is not None:
         # Else the end might overtake a command of its own transaction, which would then begin it anew.

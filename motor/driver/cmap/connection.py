@@ -20,6 +20,7 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, ProtocolError
 
 from motor._pymongo import MAX_BSON_SIZE, MAX_WRITE_BATCH_SIZE, Address, check_command_response, ssl_context_of
+from motor.driver.background import retrieve
 from motor.driver.cmap.errors import connection_failure
 from motor.driver.wire import compression, op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
@@ -126,6 +127,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._keep_alive()
 
     async def _opened_in_time(self, opening: asyncio.Task[Any]) -> None:
+        opening.add_done_callback(retrieve)
         try:
             await asyncio.wait([opening], timeout=self.options.pool_options.connect_timeout)
             # A loop that was blocked finds its timer due before it has looked at the socket.

@@ -75,6 +75,20 @@ class Session:
             self._pool = pool
         return self.server_session
 
+    def hand_over(self) -> Session:
+        """A session that the transaction goes on in, apart from this one, which is in none then.
+
+        The server's session is theirs together, and used by no others afterwards.
+        """
+        heir = Session()
+        heir.implicit = False
+        heir.cluster_time = self.cluster_time
+        heir.server_session = self.server_session
+        if self.server_session is not None:
+            self.server_session.dirty = True
+        heir.transaction, self.transaction = self.transaction, Transaction()
+        return heir
+
     def end(self) -> None:
         """Give back what it holds. Ending it again does nothing."""
         self.ended = True

@@ -38,7 +38,7 @@ class Transaction:
 
     Through mongos all of it goes to the one that it began on, behind a load balancer over the connection that it began
     on. `attempts` counts how often its end was sent; `abandoned` is a connection on which one of its commands may be
-    under way still, though nobody waits for the reply.
+    under way still, though nobody waits for the reply. `unsettled` says that its commit was given up.
     """
 
     __slots__ = (
@@ -52,6 +52,7 @@ class Transaction:
         "pinned_address",
         "recovery_token",
         "state",
+        "unsettled",
     )
 
     def __init__(self) -> None:
@@ -81,6 +82,7 @@ class Transaction:
         self.recovery_token: Mapping[str, Any] | None = None
         self.attempts = 0
         self.completed_command = False
+        self.unsettled = False
         self.number: Int64 | None = None
 
     def restart(self) -> None:
