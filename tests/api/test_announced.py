@@ -1,4 +1,4 @@
-"""The code of the release announcements, as it stood there, as far as it needs no change stream and no session."""
+"""The code of the release announcements, as it stood there, as far as it needs no change stream."""
 
 from __future__ import annotations
 
@@ -69,3 +69,14 @@ async def test_a_secondary_is_asked_for(collection):
     await collection.insert_one({"_id": 1, "x": 1})
     secondary = collection.with_options(read_preference=ReadPreference.SECONDARY_PREFERRED)
     assert [document async for document in secondary.find()] == [{"_id": 1, "x": 1}]
+
+
+@in_every_family
+async def test_a_causally_consistent_session(collection):
+    """On one server alone; `tests/replica_set` has a secondary that lags."""
+    client = collection.database.client
+    secondary = collection.with_options(read_preference=ReadPreference.SECONDARY_PREFERRED)
+    with await client.start_session() as s:
+        await collection.insert_one({'_id': 1}, session=s)  # fmt: skip
+        assert [document async for document in secondary.find(session=s)] == [{"_id": 1}]
+    assert s.has_ended

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import Any, TypedDict
 
 import pytest
 from bson import SON, CodecOptions
-from pymongo import ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import ConfigurationError, InvalidName
 from pymongo.read_concern import ReadConcern
 from tornado.gen import is_coroutine_function
 
-from motor.core import AgnosticClient, AgnosticCollection, AgnosticDatabase
+from motor.core import AgnosticClient, AgnosticClientSession, AgnosticCollection, AgnosticDatabase
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorCursor, AsyncIOMotorDatabase
 from motor.motor_tornado import MotorClient, MotorCollection, MotorDatabase
 
@@ -272,6 +274,45 @@ class TestFamily:
                 assert not hasattr(thing, name)
             assert not is_coroutine_function(thing)
             assert "_client" in dir(thing)
+
+    def test_sessions(self, client_type, database_type, collection_type):
+        """One is there without I/O, and the parameters are PyMongo's, in its order."""
+        client = client_type(NOWHERE)
+        session = client.start_session()
+        assert type(session).__name__ == client_type.__name__.replace("Client", "ClientSession")
+        assert isinstance(session, AgnosticClientSession)
+        assert session.client is client
+        for owner, theirs, names in (
+            (client, AsyncMongoClient, ["start_session"]),
+            (
+                session,
+                AsyncClientSession,
+                [
+                    "abort_transaction",
+                    "advance_cluster_time",
+                    "advance_operation_time",
+                    "commit_transaction",
+                    "end_session",
+                    "start_transaction",
+                ],
+            ),
+        ):
+            for name in names:
+                expected = list(inspect.signature(getattr(theirs, name)).parameters.values())[1:]
+                found = list(inspect.signature(getattr(owner, name)).parameters.values())
+                assert [(each.name, each.default) for each in found] == [(each.name, each.default) for each in expected]
+        # As Motor has always called it.
+        assert next(iter(inspect.signature(session.with_transaction).parameters)) == "coro"
+        for name in (
+            "session_id",
+            "cluster_time",
+            "operation_time",
+            "has_ended",
+            "in_transaction",
+            "options",
+            "client",
+        ):
+            assert isinstance(getattr(type(session), name), property)
 
     def test_host_and_port(self, client_type, database_type, collection_type):
         assert (client_type.HOST, client_type.PORT) == ("localhost", 27017)

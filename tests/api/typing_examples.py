@@ -11,23 +11,26 @@ from typing import Any, TypedDict
 
 from bson import SON, CodecOptions, ObjectId
 from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
 from pymongo import DeleteOne, IndexModel, InsertOne, ReadPreference, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.driver_info import DriverInfo
+from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 from tornado import gen
 from tornado.ioloop import IOLoop
 from typing_extensions import assert_type
 
-from motor.core import AgnosticClient, AgnosticCollection, AgnosticCursor, AgnosticDatabase
+from motor.core import AgnosticClient, AgnosticClientSession, AgnosticCollection, AgnosticCursor, AgnosticDatabase
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
     AsyncIOMotorCollection,
     AsyncIOMotorCommandCursor,
     AsyncIOMotorCursor,
     AsyncIOMotorDatabase,
     AsyncIOMotorLatentCommandCursor,
 )
-from motor.motor_tornado import MotorClient, MotorCollection, MotorCursor, MotorDatabase
+from motor.motor_tornado import MotorClient, MotorClientSession, MotorCollection, MotorCursor, MotorDatabase
 
 Document = dict[str, Any]
 
@@ -159,6 +162,47 @@ async def aggregating(client: AsyncIOMotorClient[dict[str, Any]]) -> None:
     assert reply["ok"]
     info: Mapping[str, Any] = await client.server_info()
     assert info["version"]
+
+
+async def sessions(client: AsyncIOMotorClient[Document], other: MotorClient[Document]) -> None:
+    coll = client.db.coll
+    session = client.start_session(causal_consistency=True)
+    assert_type(session, AsyncIOMotorClientSession)
+    assert_type(other.start_session(snapshot=True), MotorClientSession)
+    assert_type(await session, AsyncIOMotorClientSession)
+    with await client.start_session() as s:
+        assert_type(s, AsyncIOMotorClientSession)
+        assert_type(await coll.insert_one({}, session=s), InsertOneResult)
+    async with await client.start_session() as s:
+        assert_type(s, AsyncIOMotorClientSession)
+        async with s.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"), max_commit_time_ms=100):
+            assert_type(await coll.find_one({}, session=s), dict[str, Any] | None)
+    async with client.start_session() as s:
+        assert_type(s, AsyncIOMotorClientSession)
+        await s.start_transaction()
+        assert_type(await s.commit_transaction(), None)
+        assert_type(await s.abort_transaction(), None)
+    assert_type((session.has_ended, session.in_transaction), tuple[bool, bool])
+    assert_type(session.operation_time, Timestamp | None)
+    if session.cluster_time is not None and session.operation_time is not None:
+        session.advance_cluster_time(session.cluster_time)
+        session.advance_operation_time(session.operation_time)
+    identifier: Mapping[str, Any] = session.session_id
+    assert identifier
+
+    async def transfer(session: AsyncIOMotorClientSession, amount: int = 1) -> int:
+        await coll.update_one({}, {"$inc": {"balance": amount}}, session=session)
+        return amount
+
+    assert_type(await session.with_transaction(transfer), int)
+    assert_type(await session.with_transaction(lambda s: transfer(s, 5), write_concern=WriteConcern("majority")), int)
+    assert_type(await session.end_session(), None)
+
+
+async def either_familys_session(client: AgnosticClient[Document], session: AgnosticClientSession) -> None:
+    async with client.start_session() as own, own.start_transaction():
+        await client.db.coll.insert_one({}, session=own)
+    await client.db.coll.insert_one({}, session=session)
 
 
 async def typed_documents(client: AsyncIOMotorClient) -> None:

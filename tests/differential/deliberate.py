@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+LEFT_OUT = (
+    # With an UpdateMany or a DeleteMany anywhere in a bulk write PyMongo makes no batch of it retryable; the
+    # specification has only those not retried that hold one.
+    (
+        re.compile(
+            r"bulk: ((un)?ordered(, error in a later run|, positional)?|comment( .*)?|let empty|bypass False"
+            r"|w=(1|majority)|split by count(, unordered)?)$|failures: .*\bbulk\b"
+        ),
+        "txnNumber",
+    ),
+    (re.compile(r"client_bulk: split by count"), "txnNumber"),
+    # PyMongo drops the session of a "not primary" error, which is no network error: the server has answered.
+    (re.compile(r"failures: (not primary|recovering)$"), "lsid"),
+    # PyMongo makes a causally consistent write of a command that the application wrote itself, if it knows its name.
+    (re.compile(r"own_sessions: commands, causal$"), "readConcern"),
+    # PyMongo asks for an empty first batch, because it cannot have that raw; Motor saves the round trip.
+    (re.compile(r"aggregate: raw batches"), "commands"),
+)
+"""What isn't compared, and in which cases: a field of the commands, or all of them."""
+
+WARNED_OF_BY_MOTOR = "The server ends a session after 30 idle minutes"
+"""PyMongo means to warn, too, but only looks at sessions that it has not made yet."""
+
+
+def left_out(case: str) -> list[str]:
+    """The fields of commands that differ in this case."""
+    return [field for pattern, field in LEFT_OUT if pattern.match(case)]
 
 
 def as_motor_sends_it(name: str, command: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -11,6 +40,12 @@ def as_motor_sends_it(name: str, command: Mapping[str, Any]) -> Mapping[str, Any
     if name == "dropDatabase" and command.get("comment", "") is None:
         # PyMongo sends a null where no comment was given.
         return _without(command, "comment")
+    if name in ("getMore", "killCursors"):
+        # The cursor reads its snapshot already.
+        return _without(command, "readConcern")
+    if name == "bulkWrite" and command.get("writeConcern") == {"w": 0}:
+        # PyMongo forgets the cluster time.
+        return _without(command, "$clusterTime")
     if name in ("insert", "update", "delete") and _is_unordered_and_unacknowledged(command):
         # PyMongo forgets the caller's comment and let, and the cluster time.
         return _without(command, "comment", "let", "$clusterTime")

@@ -17,7 +17,7 @@ import pprint
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +26,9 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from .deliberate import WARNED_OF_BY_MOTOR
 from .normal import Normal
 from .proxy import Change, Proxy, change, limit
-
-# Retries come with sessions, in a later issue. Until then PyMongo sends no transaction numbers.
-CLIENT_OPTIONS: Mapping[str, Any] = {"retryWrites": False, "retryReads": False}
 
 COLLECTION = "c"
 
@@ -129,7 +127,7 @@ class Side:
     client: Any = None
 
     def new_client(self, *hosts: Any, **options: Any) -> Any:
-        options = {"event_listeners": [self.recorder], **CLIENT_OPTIONS, **options}
+        options = {"event_listeners": [self.recorder], **options}
         return self.client_class(*(hosts or (self.uri,)), **options)
 
 
@@ -210,12 +208,12 @@ class Arena:
         """Both sides are PyMongo: what they differ in is a fault of the case or of `normal`."""
         return self.sides[0].client_class is self.sides[1].client_class
 
-    def compare(self, case: Case) -> tuple[str, str]:
-        """What the two sides did, each as text."""
-        first, second = (self._run(side, case) for side in self.sides)
+    def compare(self, case: Case, left_out: Collection[str] = ()) -> tuple[str, str]:
+        """What the two sides did, each as text, without the fields of commands that are `left_out`."""
+        first, second = (self._run(side, case, left_out) for side in self.sides)
         return first, second
 
-    def _run(self, side: Side, case: Case) -> str:
+    def _run(self, side: Side, case: Case, left_out: Collection[str]) -> str:
         # Database names of one length, so that sizes are the same on both sides.
         database = self.admin[f"differential_{self._token}_{next(self._numbers):06d}"]
         try:
@@ -223,15 +221,16 @@ class Arena:
                 database[COLLECTION].insert_many(copy.deepcopy(list(case.documents)))
             if case.prepare is not None:
                 case.prepare(database)
-            shown = self.loop.run_until_complete(self._call(side, case, database.name))
+            shown = self.loop.run_until_complete(self._call(side, case, Normal(database.name, left_out)))
             shown["cursors left open"] = self._left_open()
+            for field in left_out:
+                shown.pop(field, None)
         finally:
             self.admin.drop_database(database.name)
         return pprint.pformat(shown, width=100, sort_dicts=False)
 
-    async def _call(self, side: Side, case: Case, database: str) -> dict[str, Any]:
-        normal = Normal(database)
-        db = side.client[database]
+    async def _call(self, side: Side, case: Case, normal: Normal) -> dict[str, Any]:
+        db = side.client[normal.database]
         side.recorder.begin(normal)
         shown: dict[str, Any] = {}
         async with contextlib.AsyncExitStack() as to_close:
@@ -240,6 +239,7 @@ class Arena:
                 warnings.simplefilter("always")
                 # Python's own, of sockets, whenever it happens to collect them.
                 warnings.simplefilter("ignore", ResourceWarning)
+                warnings.filterwarnings("ignore", WARNED_OF_BY_MOTOR)
                 try:
                     shown["result"] = normal.result(await asyncio.wait_for(run(case, target), HANGING))
                 except Exception as error:

@@ -11,7 +11,7 @@ import datetime
 import re
 import time
 import uuid
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 from zlib import crc32
 
@@ -30,6 +30,9 @@ LONG_LIST = 200
 # Times that the server or the driver took from a clock: within a day of now. A case that means a
 # time of its own uses one in the past.
 RECENT_SECONDS = 24 * 3600
+
+# What is left of a time limit of a thousand seconds. A case that means a maxTimeMS of its own uses a smaller one.
+LEFT_OF_A_LIMIT = range(900_000, 1_000_001)
 
 # A case that means an ObjectId or UUID of its own writes one that starts with these.
 OWN_OBJECT_ID = b"\0\0\0\0"
@@ -66,6 +69,7 @@ LABELS = (
 OBJECT_ID_TEXT = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 UUID_TEXT = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 ADDRESS_TEXT = re.compile(r"\b0x[0-9a-f]{6,}\b")  # of a Python object, in its repr
+TRANSACTION_TEXT = re.compile(r"(?<=transaction number )\d+")
 TIMESTAMP_TEXT = re.compile(r"\bTimestamp\(\d{10}, \d+\)")
 ROUND_TRIP_TEXT = re.compile(r"\brtt: \d[\d.e-]*")  # measured
 
@@ -80,8 +84,10 @@ class Mark(str):
 class Normal:
     """One side's view of one case: turns what it saw into plain, comparable values."""
 
-    def __init__(self, database: str) -> None:
-        self._database = database
+    def __init__(self, database: str, left_out: Collection[str] = ()) -> None:
+        """Fields of commands that are `left_out` are not compared."""
+        self.database = database
+        self._left_out = left_out
         self._seen: dict[tuple[str, Any], Mark] = {}
 
     def _name(self, kind: str, value: Any) -> Mark:
@@ -98,10 +104,12 @@ class Normal:
             return {name: Mark("<kept secret>")}  # as a command with a password in it
         command = as_motor_sends_it(name, command)
         body: dict[str, Any] = {}
-        for key in sorted(command, key=lambda key: (key != name, key)):
+        for key in sorted(set(command) - set(self._left_out), key=lambda key: (key != name, key)):
             value = command[key]
             if key == "lsid":
                 body[key] = self._name("session", bytes(value["id"]))
+            elif key == "txnNumber":
+                body[key] = self._transaction(command)
             elif (name, key) == ("getMore", "getMore"):
                 body[key] = self._cursor_id(value)
             elif (name, key) == ("killCursors", "cursors"):
@@ -135,6 +143,10 @@ class Normal:
     def _cursor_id(self, value: int) -> Any:
         return self._name("cursor", int(value)) if value else value
 
+    def _transaction(self, command: Mapping[str, Any]) -> Mark:
+        """A session of the server's goes on counting when it is used again."""
+        return self._name("transaction", (bytes(command["lsid"]["id"]), int(command["txnNumber"])))
+
     def _class(self, value: Any) -> Mark:
         kind = type(value)
         return Mark(self._text(f"{kind.__module__}.{kind.__qualname__}"))
@@ -143,7 +155,7 @@ class Normal:
         if len(text) > LONG_TEXT:
             checksum = crc32(text.encode(errors="surrogatepass"))
             return f"{text[:40]}... {len(text)} characters, crc {checksum}"
-        text = text.replace(self._database, "<db>")
+        text = text.replace(self.database, "<db>")
         for pattern, replacement in CLASS_NAMES:
             text = pattern.sub(replacement, text)
         text = OBJECT_ID_TEXT.sub(lambda m: str(self._value(ObjectId(m[0]), wire=True)), text)
@@ -151,6 +163,7 @@ class Normal:
         for (kind, value), name in self._seen.items():
             if kind == "cursor":
                 text = text.replace(str(value), str(name))
+        text = TRANSACTION_TEXT.sub("<number>", text)
         text = ADDRESS_TEXT.sub("<address>", text)
         text = TIMESTAMP_TEXT.sub("<timestamp>", text)
         return ROUND_TRIP_TEXT.sub("rtt: <measured>", text)
@@ -158,6 +171,8 @@ class Normal:
     def _pair(self, key: Any, value: Any, wire: bool) -> Any:
         if key in GOSSIP:
             return Mark(f"<{key}>")
+        if key == "maxTimeMS" and type(value) is int and value in LEFT_OF_A_LIMIT:
+            return Mark("<what is left>")
         if key == "cursor" and isinstance(value, Mapping) and "id" in value:
             value = {**value, "id": self._cursor_id(value["id"])}
         return self._value(value, wire)
@@ -171,6 +186,8 @@ class Normal:
                 items = {"(broken)": value.raw}
             return items if wire else {"(class)": self._class(value), "(bytes)": size, **items}
         items = {self._text(k) if isinstance(k, str) else k: self._pair(k, v, wire) for k, v in value.items()}
+        if "txnNumber" in value and "lsid" in value:
+            items["txnNumber"] = self._transaction(value)
         if wire or type(value) is dict:
             return items
         return {"(class)": self._class(value), **items}

@@ -14,6 +14,7 @@ from .cases import (
     bad_documents,
     bad_names,
     bulk,
+    change_streams,
     client_bulk,
     codecs,
     collections,
@@ -29,9 +30,14 @@ from .cases import (
     find_and_modify,
     indexes,
     insert,
+    own_sessions,
     sessions,
+    stable_api,
+    timeouts,
+    transactions,
     update,
 )
+from .deliberate import left_out
 from .harness import Arena, Case
 from .later import waits_for
 
@@ -53,6 +59,11 @@ MODULES = (
     databases,
     concerns,
     sessions,
+    own_sessions,
+    transactions,
+    timeouts,
+    stable_api,
+    change_streams,
     events,
     failures,
     bad_names,
@@ -70,10 +81,11 @@ CASES = [
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # see Arena.close
 @pytest.mark.parametrize("case", CASES)
 def test_same(request: pytest.FixtureRequest, arena: Arena, case: Case) -> None:
-    reason = waits_for(request.node.callspec.id)
+    name = request.node.callspec.id
+    reason = waits_for(name)
     if reason is not None and not arena.is_self_test:
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-    first, second = arena.compare(case)
+    first, second = arena.compare(case, left_out(name))
     if first != second:
         left, right = (side.name for side in arena.sides)
         diff = difflib.unified_diff(first.splitlines(), second.splitlines(), left, right, n=6, lineterm="")

@@ -24,6 +24,9 @@ hypothesis.settings.load_profile("motor")
 
 Connect = Callable[..., AsyncIOMotorClient]
 
+ONCE = {"retryReads": False, "retryWrites": False}
+"""Options with which the first error is the caller's."""
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:

@@ -15,6 +15,7 @@ from pymongo.errors import (
 )
 
 import motor.embedded
+from tests.driver.conftest import ONCE
 from tests.driver.inside import at_rest, check_books, generation_of, idle, pool_of, server_of
 from tests.driver.scripted import Request, ScriptedServer, answer, close, silence, when
 
@@ -143,7 +144,7 @@ async def test_waiting_too_long_for_a_connection(server, connect):
 @pytest.mark.parametrize("how", ["timed out", "cancelled"])
 async def test_no_connection_is_opened_for_those_who_gave_up(how, server, connect):
     options = {"waitQueueTimeoutMS": 50} if how == "timed out" else {}
-    client = connect(server, maxPoolSize=1, **options)
+    client = connect(server, maxPoolSize=1, **options, **ONCE)
     await client.db.command("ping")
     server.script("find", silence)
     holding = asyncio.ensure_future(client.db.c.find_one({"_id": 0}))
@@ -199,7 +200,7 @@ async def test_idle_too_long(server, connect, monkeypatch):
 
 
 async def test_clearing_closes_what_is_idle_and_refuses_who_waits(server, connect):
-    client = connect(server, maxPoolSize=2)
+    client = connect(server, maxPoolSize=2, **ONCE)
     release = asyncio.Event()
     server.script("find", answer, when(release))
     await client.db.c.find_one({"_id": 0})
@@ -239,7 +240,7 @@ async def test_clearing_closes_idle_connections(server, connect):
 
 
 async def test_a_connection_that_was_being_opened_while_the_pool_was_cleared_is_not_used(server, connect):
-    client = connect(server)
+    client = connect(server, **ONCE)
     await client.db.command("ping")
     pool = pool_of(client)
     held = pool.take()
@@ -260,7 +261,7 @@ async def test_a_connection_that_was_being_opened_while_the_pool_was_cleared_is_
 
 
 async def test_a_failure_of_an_old_generation_does_not_clear_the_new(server, connect):
-    client = connect(server)
+    client = connect(server, **ONCE)
     release = asyncio.Event()
     server.script("find", when(release, close))
     failing = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
@@ -279,7 +280,7 @@ async def test_a_failure_of_an_old_generation_does_not_clear_the_new(server, con
 
 
 async def test_a_network_error_clears_the_pool_once(server, connect):
-    client = connect(server)
+    client = connect(server, **ONCE)
     release = asyncio.Event()
     server.script("find", *[when(release, close)] * 5)
     failing = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(5)]
@@ -294,7 +295,7 @@ async def test_a_network_error_clears_the_pool_once(server, connect):
 
 
 async def test_a_timeout_does_not_clear_the_pool(server, connect):
-    client = connect(server, socketTimeoutMS=100)
+    client = connect(server, socketTimeoutMS=100, **ONCE)
     await client.db.command("ping")
     pool = pool_of(client)
     generation = generation_of(pool)
@@ -306,7 +307,7 @@ async def test_a_timeout_does_not_clear_the_pool(server, connect):
 
 
 async def test_a_closed_pool_refuses(server, connect):
-    client = connect(server, maxPoolSize=1)
+    client = connect(server, maxPoolSize=1, **ONCE)
     await client.db.command("ping")
     release = asyncio.Event()
     server.script("find", when(release))

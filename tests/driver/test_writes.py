@@ -10,6 +10,7 @@ import pytest
 from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import AutoReconnect, DocumentTooLarge, PyMongoError
 
+from tests.driver.conftest import ONCE
 from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import ScriptedServer, close, message, reply, silence
 
@@ -94,7 +95,7 @@ async def test_an_error_in_the_second_batch_has_its_place_in_the_whole(ordered, 
 
 async def test_a_connection_that_breaks_between_two_batches(connect):
     async with ScriptedServer(hello={"maxWriteBatchSize": 3}) as server:
-        client = connect(server)
+        client = connect(server, **ONCE)
         server.script("insert", reply({"n": 3, "ok": 1}), close)
         with pytest.raises(AutoReconnect):
             await client.db.c.insert_many([{"_id": number} for number in range(9)])

@@ -19,11 +19,13 @@ from tests.replica_set.errors import (
     MAX_TIME_EXPIRED,
     CommandError,
 )
+from tests.replica_set.transactions import Transactions
 
 if TYPE_CHECKING:
     from tests.replica_set.member import Member
 
 READS = ("find", "count", "aggregate")
+ENDS = ("commitTransaction", "abortTransaction")
 
 _DEFAULT_BATCH = 101
 _COUNT = {"$group": {"_id": 1, "n": {"$sum": 1}}}
@@ -32,7 +34,7 @@ _UNDERSTOOD = {
     "count": {"count", "query", "maxTimeMS"},
     "aggregate": {"aggregate", "pipeline", "cursor", "maxTimeMS"},
 }
-_UNDERSTOOD_EVERYWHERE = {"lsid", "txnNumber", "readConcern", "comment"}
+_UNDERSTOOD_EVERYWHERE = {"lsid", "txnNumber", "startTransaction", "autocommit", "readConcern", "comment"}
 
 
 class Commands:
@@ -40,11 +42,14 @@ class Commands:
 
     def __init__(self, data: Data) -> None:
         self._data = data
+        self._transactions = Transactions(data)
         self._cursors: dict[int, tuple[str, Document | None, list[Document]]] = {}
         # No two processes give the same numbers, so that a getMore at the wrong one is found out.
         self._cursor_ids = itertools.count(random.getrandbits(62))
         self._handlers: dict[str, Callable[[Document, str, Member], Document]] = {
+            "abortTransaction": self._abort,
             "aggregate": self._aggregate,
+            "commitTransaction": self._commit,
             "count": self._count,
             "drop": self._drop,
             "dropDatabase": self._drop_database,
@@ -59,6 +64,10 @@ class Commands:
         """The reply, without what every reply has. Raises CommandError."""
         name = next(iter(command))
         namespace = f"{command['$db']}.{command[name]}"
+        if "autocommit" in command and name not in ENDS:
+            self._transactions.join(command)
+            if name in STATEMENTS:
+                return self._transactions.write(command, namespace)
         if name in STATEMENTS:
             return self._data.write(command, namespace, member.address)
         if name not in self._handlers:
@@ -125,6 +134,12 @@ class Commands:
         killed = [cursor_id for cursor_id in command["cursors"] if self._cursors.pop(cursor_id, None)]
         missing = [cursor_id for cursor_id in command["cursors"] if cursor_id not in killed]
         return {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []}
+
+    def _commit(self, command: Document, namespace: str, member: Member) -> Document:
+        return self._transactions.commit(command, member.address)
+
+    def _abort(self, command: Document, namespace: str, member: Member) -> Document:
+        return self._transactions.abort(command)
 
     def _drop(self, command: Document, namespace: str, member: Member) -> Document:
         self._data.drop(lambda other: other == namespace)

@@ -49,10 +49,11 @@ class _Outcome:
 
 @dataclass
 class _Session:
-    """The latest retryable write of a session: what came of each of its statements."""
+    """The latest retryable write of a session, what came of each of its statements, and its committed transactions."""
 
     txn_number: int = -1
     outcomes: dict[int, _Outcome] = field(default_factory=dict)
+    committed: set[int] = field(default_factory=set)
 
 
 class Data:
@@ -124,6 +125,21 @@ class Data:
             if outcome.upserted is not None:
                 reply.setdefault("upserted", []).append({"index": index, "_id": outcome.upserted})
         return reply
+
+    def start_transaction(self, session_id: bytes, txn_number: int) -> None:
+        """Raises CommandError if the session has a newer one, or has used that number already."""
+        session = self._sessions.setdefault(session_id, _Session())
+        if txn_number <= session.txn_number:
+            raise CommandError(TRANSACTION_TOO_OLD)
+        session.txn_number, session.outcomes = txn_number, {}
+
+    def commit_transaction(self, session_id: bytes, txn_number: int) -> None:
+        """Remember that it was."""
+        self._sessions[session_id].committed.add(txn_number)
+
+    def is_committed(self, session_id: bytes, txn_number: int) -> bool:
+        """Whether the transaction was committed, on whichever member."""
+        return session_id in self._sessions and txn_number in self._sessions[session_id].committed
 
     def _remembered(self, lsid: Document | None, txn_number: int | None) -> dict[int, _Outcome]:
         if txn_number is None:

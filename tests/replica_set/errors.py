@@ -13,7 +13,9 @@ COMMAND_NOT_FOUND = 59
 SHUTDOWN_IN_PROGRESS = 91
 PRIMARY_STEPPED_DOWN = 189
 TRANSACTION_TOO_OLD = 225
+NO_SUCH_TRANSACTION = 251
 LOAD_BALANCER_SUPPORT_MISMATCH = 354
+OVERLOADED = 462
 NOT_WRITABLE_PRIMARY = 10107
 DUPLICATE_KEY = 11000
 INTERRUPTED_AT_SHUTDOWN = 11600
@@ -34,8 +36,10 @@ _NAMES = {
     SHUTDOWN_IN_PROGRESS: ("ShutdownInProgress", "The server is in quiesce mode and will shut down"),
     PRIMARY_STEPPED_DOWN: ("PrimarySteppedDown", "primary stepped down while waiting for replication"),
     TRANSACTION_TOO_OLD: ("TransactionTooOld", "a newer operation of this session has started"),
+    NO_SUCH_TRANSACTION: ("NoSuchTransaction", "no such transaction"),
     262: ("ExceededTimeLimit", "exceeded time limit"),
     LOAD_BALANCER_SUPPORT_MISMATCH: ("LoadBalancerSupportMismatch", "the driver did not say loadBalanced: true"),
+    OVERLOADED: ("IngressRequestRateLimitExceeded", "too many requests"),
     9001: ("SocketException", "socket exception"),
     NOT_WRITABLE_PRIMARY: ("NotWritablePrimary", "not primary"),
     INTERRUPTED_AT_SHUTDOWN: ("InterruptedAtShutdown", "interrupted at shutdown"),

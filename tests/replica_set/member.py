@@ -15,7 +15,7 @@ from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from tests.driver.scripted import Peer, Request, message
-from tests.replica_set.commands import READS, Commands
+from tests.replica_set.commands import ENDS, READS, Commands
 from tests.replica_set.data import STATEMENTS, Data
 from tests.replica_set.errors import (
     INTERRUPTED_AT_SHUTDOWN,
@@ -196,6 +196,9 @@ class Member:
             reply = await self._commands.run(command, self)
         except CommandError as error:
             return self.failed(command, error)
+        if "autocommit" in command and self._role is MONGOS:
+            # What another mongos needs to end the transaction.
+            reply = {**reply, "recoveryToken": {"recoveryShardId": self.address}}
         return {**reply, "ok": 1.0, **self._times()}
 
     def failed(self, command: dict[str, Any], error: CommandError) -> dict[str, Any]:
@@ -218,7 +221,7 @@ class Member:
             raise CommandError(INTERRUPTED_BY_STATE_CHANGE)
         if self.is_primary:
             return
-        if name in STATEMENTS:
+        if name in STATEMENTS or name in ENDS:
             raise CommandError(NOT_WRITABLE_PRIMARY)
         if name in READS:
             if not self._describe()["secondary"]:

@@ -18,7 +18,7 @@ from tests.replica_set.conftest import Connect
 from tests.replica_set.data import Data
 from tests.replica_set.errors import CommandError
 from tests.replica_set.faults import Exchange
-from tests.replica_set.scripted_set import ReplicaSet, until
+from tests.replica_set.scripted_set import ReplicaSet, ShardedCluster, until
 from tests.replica_set.seen import found, preference
 
 
@@ -111,6 +111,35 @@ async def test_a_causally_consistent_read_waits_for_its_write(replica_set: Repli
         with pytest.raises(ExecutionTimeout):
             await behind.test.find_one({"_id": 1}, session=session, max_time_ms=50)
     assert replica_set.called("find")[-1].command["$clusterTime"]["clusterTime"] == replica_set.data.time
+
+
+async def test_a_transaction_is_applied_when_it_is_committed(replica_set: ReplicaSet, client: Any) -> None:
+    async with client.start_session() as session:
+        for end in ("commit", "abort"):
+            await session.start_transaction()
+            await client.db.test.insert_many([{"_id": end}, {"_id": f"{end} too"}], session=session)
+            assert replica_set.data.times_applied("insert", end) == 0
+            replica_set.fail_next(None, f"{end}Transaction", faults.close_after)
+            await getattr(session, f"{end}_transaction")()
+    assert replica_set.data.documents("db.test") == [{"_id": "commit"}, {"_id": "commit too"}]
+    assert [len(replica_set.called(f"{end}Transaction")) for end in ("commit", "abort")] == [2, 2]
+
+
+async def test_a_mongos_knows_its_own_transactions(sharded_cluster: ShardedCluster, connect_pymongo: Connect) -> None:
+    client = connect_pymongo(sharded_cluster.uri)
+    async with client.start_session() as session, await session.start_transaction():
+        await client.db.test.insert_one({"_id": 1}, session=session)
+        (insert,) = sharded_cluster.called("insert")
+        (other, *_) = [member for member in sharded_cluster.members if member is not insert.member]
+        there = connect_pymongo(f"mongodb://{other.address}/?directConnection=true")
+        find = {key: insert.command[key] for key in ("lsid", "txnNumber", "autocommit")}
+        with pytest.raises(OperationFailure, match="does not match any in-progress transactions") as caught:
+            await there.db.command({"find": "test", **find})
+        assert caught.value.has_error_label("TransientTransactionError")
+    (commit,) = sharded_cluster.called("commitTransaction")
+    assert commit.member is insert.member
+    assert commit.command["recoveryToken"] == {"recoveryShardId": insert.member.address}
+    assert sharded_cluster.data.times_applied("insert", 1) == 1
 
 
 async def test_a_deposed_primary_takes_no_write(replica_set: ReplicaSet, connect_pymongo: Connect) -> None:

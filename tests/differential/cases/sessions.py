@@ -1,59 +1,62 @@
-"""No session given, by name and by place: every method that takes one takes None.
-
-Sessions of the caller's own come with the issue that brings them.
-"""
+"""Every method that takes a session: it takes none, by name and by place, and any kind of the caller's own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bson import DBRef
-from pymongo import DeleteOne, IndexModel
+from pymongo import DeleteOne, IndexModel, ReadPreference
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 
-from ..harness import Case
+from ..harness import Case, Target, got, outcome
 from .bad_names import everywhere
 from .data import THREE
 from .update import SET
 
-BY_NAME: tuple[Any, ...] = (
-    lambda t: t.coll.insert_one({"_id": 9}, session=None),
-    lambda t: t.coll.insert_many([{"_id": 8}], session=None),
-    lambda t: t.coll.update_one({}, SET, session=None),
-    lambda t: t.coll.update_many({}, SET, session=None),
-    lambda t: t.coll.replace_one({"_id": 9}, {}, session=None),
-    lambda t: t.coll.delete_one({"_id": 9}, session=None),
-    lambda t: t.coll.delete_many({"_id": 8}, session=None),
-    lambda t: t.coll.bulk_write([DeleteOne({"_id": 7})], session=None),
-    lambda t: t.coll.find_one_and_update({}, SET, session=None),
-    lambda t: t.coll.find_one_and_replace({}, {"y": 1}, session=None),
-    lambda t: t.coll.find_one_and_delete({"_id": 7}, session=None),
-    lambda t: t.coll.find({}, session=None),
-    lambda t: t.coll.find_one({}, session=None),
-    lambda t: t.coll.aggregate([], session=None),
-    lambda t: t.coll.count_documents({}, session=None),
-    lambda t: t.coll.distinct("x", session=None),
-    lambda t: t.coll.create_index("x", session=None),
-    lambda t: t.coll.create_indexes([IndexModel("y")], session=None),
-    lambda t: t.coll.list_indexes(session=None),
-    lambda t: t.coll.index_information(session=None),
-    lambda t: t.coll.drop_index("y_1", session=None),
-    lambda t: t.coll.drop_indexes(session=None),
-    lambda t: t.coll.options(session=None),
-    lambda t: t.coll.rename("renamed", session=None),
-    lambda t: t.db.aggregate([{"$documents": []}], session=None),
-    lambda t: t.db.command("ping", session=None),
-    lambda t: t.db.cursor_command("find", "renamed", session=None),
-    lambda t: t.db.create_collection("made", session=None),
-    lambda t: t.db.list_collections(session=None, filter={"name": "made"}),
-    lambda t: t.db.list_collection_names(session=None, filter={"name": "made"}),
-    lambda t: t.db.validate_collection("made", session=None),
-    lambda t: t.db.dereference(DBRef("renamed", 2), session=None),
-    lambda t: t.db.drop_collection("made", session=None),
-    lambda t: t.db.renamed.drop(session=None),
-    lambda t: t.client.list_databases(session=None, filter={"name": t.db.name}),
-    lambda t: t.client.server_info(session=None),
-    lambda t: t.client.drop_database(t.db.name, session=None),
+METHODS: tuple[Callable[[Target, Any], Any], ...] = (
+    lambda t, s: t.coll.insert_one({"_id": 9}, session=s),
+    lambda t, s: t.coll.insert_many([{"_id": 8}], session=s),
+    lambda t, s: t.coll.update_one({}, SET, session=s),
+    lambda t, s: t.coll.update_many({}, SET, session=s),
+    lambda t, s: t.coll.replace_one({"_id": 9}, {}, session=s),
+    lambda t, s: t.coll.delete_one({"_id": 9}, session=s),
+    lambda t, s: t.coll.delete_many({"_id": 8}, session=s),
+    lambda t, s: t.coll.bulk_write([DeleteOne({"_id": 7})], session=s),
+    lambda t, s: t.coll.find_one_and_update({}, SET, session=s),
+    lambda t, s: t.coll.find_one_and_replace({}, {"y": 1}, session=s),
+    lambda t, s: t.coll.find_one_and_delete({"_id": 7}, session=s),
+    lambda t, s: t.coll.find({}, session=s),
+    lambda t, s: t.coll.find_one({}, session=s),
+    lambda t, s: t.coll.aggregate([], session=s),
+    lambda t, s: t.coll.count_documents({}, session=s),
+    lambda t, s: t.coll.distinct("x", session=s),
+    lambda t, s: t.coll.create_index("x", session=s),
+    lambda t, s: t.coll.create_indexes([IndexModel("y")], session=s),
+    lambda t, s: t.coll.list_indexes(session=s),
+    lambda t, s: t.coll.index_information(session=s),
+    lambda t, s: t.coll.drop_index("y_1", session=s),
+    lambda t, s: t.coll.drop_indexes(session=s),
+    lambda t, s: t.coll.options(session=s),
+    lambda t, s: t.coll.rename("renamed", session=s),
+    lambda t, s: t.db.aggregate([{"$documents": []}], session=s),
+    lambda t, s: t.db.command("ping", session=s),
+    lambda t, s: t.db.cursor_command("find", "renamed", session=s),
+    lambda t, s: t.db.create_collection("made", session=s),
+    lambda t, s: t.db.list_collections(session=s, filter={"name": "made"}),
+    lambda t, s: t.db.list_collection_names(session=s, filter={"name": "made"}),
+    lambda t, s: t.db.validate_collection("made", session=s),
+    lambda t, s: t.db.dereference(DBRef("renamed", 2), session=s),
+    lambda t, s: t.db.drop_collection("made", session=s),
+    lambda t, s: t.db.renamed.drop(session=s),
+    lambda t, s: t.client.list_databases(session=s, filter={"name": t.db.name}),
+    lambda t, s: t.client.server_info(session=s),
+    lambda t, s: t.client.drop_database(t.db.name, session=s),
 )
+"""Each takes the session that it is given; together they leave nothing behind."""
 
 # Every argument in its place, up to the last.
 BY_PLACE: tuple[Any, ...] = (
@@ -96,7 +99,60 @@ BY_PLACE: tuple[Any, ...] = (
     lambda t: t.client.drop_database(t.db.name, None, "why"),
 )
 
+
+async def used(t: Target, **options: Any) -> Any:
+    """All of them in one session, which has read something before."""
+    async with t.client.start_session(**options) as session:
+        await t.coll.find_one(session=session)
+        return [await outcome(method, t, session) for method in METHODS]
+
+
+async def begun(t: Target, options: Mapping[str, Any], first: bool) -> Any:
+    """Each in a transaction of its own, as the first command or the second, on a collection with other concerns."""
+    results = []
+    concerned = t.db.get_collection(
+        t.coll.name,
+        read_preference=ReadPreference.NEAREST,
+        read_concern=ReadConcern("local"),
+        write_concern=WriteConcern(w="majority", wtimeout=5000),
+    )
+    changed = replace(t, coll=concerned)
+    async with t.client.start_session() as session:
+        for method in METHODS:
+            await got(session.start_transaction(**options))
+            if not first:
+                await t.coll.find_one(session=session)
+            results.append(await outcome(method, changed, session))
+            results.append(session.in_transaction)
+            await session.abort_transaction()
+    return results
+
+
 CASES = [
-    Case("by name", everywhere(*BY_NAME), THREE),
+    Case("by name", everywhere(*[partial(lambda method, t: method(t, None), method) for method in METHODS]), THREE),
     Case("by place", everywhere(*BY_PLACE), THREE),
+    Case("plain", partial(used, causal_consistency=False), THREE),
+    Case("causally consistent", used, THREE),
+    Case("snapshot", partial(used, snapshot=True), THREE),
+    Case("in a transaction, first", partial(begun, options={}, first=True), THREE),
+    Case("in a transaction, second", partial(begun, options={}, first=False), THREE),
+    Case(
+        "in a transaction with options",
+        partial(
+            begun,
+            options={
+                "read_concern": ReadConcern("snapshot"),
+                "write_concern": WriteConcern(w=1, j=True),
+                "read_preference": ReadPreference.PRIMARY,
+                "max_commit_time_ms": 5000,
+            },
+            first=True,
+        ),
+        THREE,
+    ),
+    Case(
+        "in a transaction with another read preference",
+        partial(begun, options={"read_preference": ReadPreference.SECONDARY_PREFERRED}, first=True),
+        THREE,
+    ),
 ]
