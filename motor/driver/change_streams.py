@@ -192,7 +192,7 @@ class ChangeStream:
         except KeyError:
             await self.close()
             raise InvalidOperation("Cannot provide resume functionality when the resume token is missing.") from None
-        if not cursor.documents and token is not None:
+        if cursor.batch_used_up and token is not None:
             self.resume_token = token
         self._starts_after = False
         self._resumes = True

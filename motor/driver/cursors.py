@@ -81,6 +81,11 @@ class ServerCursor:
         return bool(self.documents or self._undecoded or not self.closed)
 
     @property
+    def batch_used_up(self) -> bool:
+        """Whether every document of the last batch has been read."""
+        return not self.documents and self._undecoded is None
+
+    @property
     def opened(self) -> bool:
         """Whether the query has been sent."""
         return self._executor is not None

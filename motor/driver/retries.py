@@ -75,7 +75,7 @@ class RetryPolicy:
             await self._back_off(retry, error)
         left = timeouts.remaining()
         if left is not None and left <= 0:
-            raise _too_late(retry) from error
+            raise retry.error if retry.error.timeout else _too_late(retry, retry.error)
 
     def _may_repeat(self, execution: Execution[Any]) -> bool:
         needed = execution.operation.retry_options
@@ -127,14 +127,11 @@ def _final(retry: Retry | None, error: PyMongoError) -> PyMongoError:
     return error
 
 
-def _too_late(retry: Retry) -> ExecutionTimeout:
+def _too_late(retry: Retry, error: PyMongoError) -> ExecutionTimeout:
     """What the caller gets when the operation's time is over after an error that allows another attempt."""
-    message = (
-        f"operation exceeded its time limit after {retry.attempts} attempts, of which the last failed: {retry.error}"
-    )
+    message = f"operation exceeded its time limit after {retry.attempts} attempts, of which the last failed: {error}"
     late = ExecutionTimeout(message, _MAX_TIME_MS_EXPIRED, {"ok": 0, "errmsg": message, "code": _MAX_TIME_MS_EXPIRED})
-    if retry.error is not None:
-        copy_error_labels(retry.error, late)
+    copy_error_labels(error, late)
     return late
 
 
