@@ -106,25 +106,19 @@ class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
 
     async def next(self) -> DocumentType:
         """The next change, as soon as there is one. Raises StopAsyncIteration after the last."""
-        if self._timeout is None:
-            return await self._next()
-        return await within(self._timeout, self._next())
+        waiting = self._stream.next()
+        change: DocumentType | None = await (waiting if self._timeout is None else within(self._timeout, waiting))
+        if change is None:
+            raise StopAsyncIteration
+        return change
 
     __anext__ = next
 
-    async def _next(self) -> DocumentType:
-        while not self._stream.closed:
-            change: DocumentType | None = await self._stream.try_next()
-            if change is not None:
-                return change
-        raise StopAsyncIteration
-
     async def try_next(self) -> DocumentType | None:
         """The next change; ``None`` if there is none within `max_await_time_ms`, by default a second."""
-        if self._timeout is None:
-            change: DocumentType | None = await self._stream.try_next()
-            return change
-        return await within(self._timeout, self._stream.try_next())
+        waiting = self._stream.try_next()
+        change: DocumentType | None = await (waiting if self._timeout is None else within(self._timeout, waiting))
+        return change
 
     def close(self) -> asyncio.Future[None]:
         """End it. Who waits for a change is told at once that there are no more."""

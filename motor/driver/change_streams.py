@@ -75,12 +75,21 @@ class ChangeStream:
         self._cursor: ServerCursor | None = None
         self._reading = asyncio.Lock()
         self._working: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the server's cursor, if there is none yet."""
         async with self._reading:
             if self._cursor is None and not self.closed:
                 await self._work(self._open)
+
+    async def next(self) -> Any:
+        """The next change, as soon as there is one; ``None`` after the end."""
+        while not self.closed:
+            change = await self.try_next()
+            if change is not None:
+                return change
+        return None
 
     async def try_next(self) -> Any:
         """The next change; ``None`` if there is none within the time that the server waits for one, or after the end.
@@ -115,11 +124,9 @@ class ChangeStream:
             taken_over = self._working is not None
             if self._working is None:
                 self._working = asyncio.get_running_loop().create_task(step(), name="motor change stream")
-                self._working.add_done_callback(retrieve)
+                self._working.add_done_callback(self._wake)
             working = self._working
-            await asyncio.wait([working], timeout=timeouts.remaining())
-            if not working.done():
-                raise NetworkTimeout("timed out while waiting for a change")
+            await self._until_done(working)
             self._working = None
             if working.cancelled():
                 return
@@ -127,6 +134,29 @@ class ChangeStream:
             if not (taken_over and getattr(working.exception(), "timeout", False)):
                 working.result()
                 return
+
+    async def _until_done(self, working: asyncio.Task[None]) -> None:
+        """Wait for a task without ending it. It takes a future only: there may be a thousand quiet streams."""
+        if working.done():
+            return
+        loop = asyncio.get_running_loop()
+        waiter = self._waiter = loop.create_future()
+        left = timeouts.remaining()
+        timer = None if left is None else loop.call_later(left, self._wake)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+        if not working.done():
+            raise NetworkTimeout("timed out while waiting for a change")
+
+    def _wake(self, done: asyncio.Task[None] | None = None) -> None:
+        if done is not None:
+            retrieve(done)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def _fill(self) -> None:
         """Ask for more; open the cursor first, if there is none, and anew after an error that allows it."""

@@ -166,7 +166,12 @@ class ServerCursor:
     async def _fetch(self) -> None:
         opening = self.id is None
         try:
-            cursor = await (self._open() if opening else self._next_batch())
+            if opening:
+                cursor = await self._open()
+            elif self._ahead is not None:
+                cursor = await self._batch_ahead(self._ahead)
+            else:
+                cursor = await self._get_more()
         except OperationFailure as error:
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
@@ -217,35 +222,41 @@ class ServerCursor:
             self._target = replace(self._target, database=database, collection=collection)
         return cursor
 
-    async def _next_batch(self) -> dict[str, Any]:
-        """The one that is on its way already, or else one that is asked for now."""
-        ahead = self._ahead
-        if ahead is None:
-            return await self._get_more()
+    async def _batch_ahead(self, ahead: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
+        """The batch that is on its way already."""
         await asyncio.wait([ahead], timeout=timeouts.remaining())
         if not ahead.done():
             raise NetworkTimeout("timed out while waiting for a cursor's next batch")
         self._ahead = None
         return ahead.result()
 
-    def _read_ahead(self) -> None:
-        """Ask for the next batch while the application works through this one.
+    def _may_read_ahead(self) -> bool:
+        """Whether the next batch is asked for while the application works through this one: one batch at most.
 
-        Never where it could change what the application sees, and one batch at most.
+        Never where it could change what the application sees.
         """
         if not self.reads_ahead or self.tailable or self._pin is not None:
-            return
-        if self._session is not None and self._session.implicit:
-            self._ahead = start_task(self._get_more(), "motor read-ahead")
-            self._ahead.add_done_callback(retrieve)
+            return False
+        return self._session is not None and self._session.implicit
 
-    async def _get_more(self) -> dict[str, Any]:
+    def _get_more(self) -> Coroutine[Any, Any, dict[str, Any]]:
+        """The next batch, once awaited. Where nothing has to be waited for first it is a coroutine less."""
+        executor = self._deployment.executor()
+        server = executor.topology.known_at(self.address) if executor is not None else None
+        if executor is None or server is None:
+            return self._find_and_get_more()
+        return executor.run(self._getting_more(server))
+
+    async def _find_and_get_more(self) -> dict[str, Any]:
         executor = self._deployment.executor() or await self._deployment.resolve()
-        assert self.id is not None
         assert self.address is not None
         server = await executor.topology.select_address(self.address, "getMore")
         if server is None:
             raise AutoReconnect(f"server {format_address(self.address)} no longer available")
+        return await executor.run(self._getting_more(server))
+
+    def _getting_more(self, server: Server) -> Execution[dict[str, Any]]:
+        assert self.id is not None
         operation = GetMore(
             self._target,
             self.id,
@@ -255,7 +266,7 @@ class ServerCursor:
             self._opening.raw,
             self.exhaust,
         )
-        return await executor.run(Execution(operation, self._session, server, self._pin))
+        return Execution(operation, self._session, server, self._pin)
 
     def _next_batch_size(self) -> int:
         if not self._limit:
@@ -283,8 +294,11 @@ class ServerCursor:
         """Think of the batch after this one, whose documents have been counted if there is a limit."""
         if self._limit and self.retrieved >= abs(self._limit):
             await self._end(kill=True)
-        else:
-            self._read_ahead()
+        elif self._may_read_ahead():
+            self._ahead = start_task(self._get_more(), "motor read-ahead")
+            self._ahead.add_done_callback(retrieve)
+            # A turn for it to be sent in: the application may work through its batch without giving the loop one.
+            await asyncio.sleep(0)
 
     def _decode_piece(self) -> None:
         assert self._undecoded is not None

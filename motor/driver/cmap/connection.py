@@ -6,6 +6,7 @@ The names are those of the MongoDB specification "Connection Monitoring and Pool
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
@@ -144,11 +145,13 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         raw: Any = cast(asyncio.Transport, self._transport).get_extra_info("socket")
         if raw is None or self.address[1] is None:
             return
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, maximum in _KEEPALIVE:
-            option = getattr(socket, name, None)
-            if option is not None and raw.getsockopt(socket.IPPROTO_TCP, option) > maximum:
-                raw.setsockopt(socket.IPPROTO_TCP, option, maximum)
+        # The peer may have gone already: what is sent next finds that out.
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, maximum in _KEEPALIVE:
+                option = getattr(socket, name, None)
+                if option is not None and raw.getsockopt(socket.IPPROTO_TCP, option) > maximum:
+                    raw.setsockopt(socket.IPPROTO_TCP, option, maximum)
 
     def send(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
         """Send a whole message; the future gets its reply."""

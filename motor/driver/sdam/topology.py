@@ -141,6 +141,11 @@ class Topology:
         """The server at `address`, if it still belongs to the deployment."""
         return self._servers.get(address)
 
+    def known_at(self, address: Address | None) -> Server | None:
+        """The server at `address`, if it is known what it is."""
+        server = None if address is None else self._servers.get(address)
+        return server if server is not None and server.description.is_server_type_known else None
+
     async def select_address(self, address: Address, operation: str) -> Server | None:
         """The server at `address`, once it is known; ``None`` if it does not belong to the deployment any more."""
         server = self._servers.get(address)

@@ -9,7 +9,8 @@ from motor.driver.wire.header import HEADER
 MAX_MESSAGE_SIZE = 48_000_000
 """The default of the server's maxMessageSizeBytes."""
 
-_SMALL = 64 * 1024
+_SMALL = 16 * 1024
+"""The size of the buffer that small messages share. A thousand connections have a thousand of them."""
 
 
 class MessageReader:
