@@ -155,6 +155,9 @@ class ChangeStream:
     def _wake(self, done: asyncio.Task[None] | None = None) -> None:
         if done is not None:
             retrieve(done)
+            if done is not self._working:
+                # It was seen to be done already, and who waits now waits for another.
+                return
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

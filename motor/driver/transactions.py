@@ -51,6 +51,7 @@ async def commit(deployment: Deployment, session: Session) -> None:
             remove_error_label(error, TRANSIENT)
         if _leaves_result_unknown(error):
             add_error_label(error, UNKNOWN_RESULT)
+        transaction.unsettled = not transaction.attempts
         raise
     except asyncio.CancelledError:
         transaction.unsettled = True
@@ -80,7 +81,8 @@ async def abort(deployment: Deployment, session: Session) -> None:
                 executor = deployment.executor() or await deployment.resolve()
                 await _end(executor, session, AbortTransaction(Target("admin"), transaction))
     except (OperationFailure, ConnectionFailure):
-        pass
+        if not transaction.attempts:
+            abort_soon(deployment, session)
     except asyncio.CancelledError:
         abort_soon(deployment, session)
         raise
@@ -90,7 +92,9 @@ async def abort(deployment: Deployment, session: Session) -> None:
 
 
 def abort_soon(deployment: Deployment, session: Session) -> None:
-    """Abort in the background a transaction whose end was given up: left open, it would keep its locks."""
+    """Abort in the background a transaction whose end was given up, or never sent: left open, it would keep its
+    locks.
+    """
     executor = deployment.executor_in_use
     if executor is not None and session.server_session is not None:
         executor.run_soon(_abort_for(executor, session.hand_over()))

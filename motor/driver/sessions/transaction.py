@@ -38,7 +38,8 @@ class Transaction:
 
     Through mongos all of it goes to the one that it began on, behind a load balancer over the connection that it began
     on. `attempts` counts how often its end was sent; `abandoned` is a connection on which one of its commands may be
-    under way still, though nobody waits for the reply. `unsettled` says that its commit was given up.
+    under way still, though nobody waits for the reply. `unsettled` says that its commit was given up, or
+    never sent.
     """
 
     __slots__ = (
