@@ -8,9 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-import motor.embedded
-
-from .disguises import Relay, member, mongos, relays, service
+from .deployments import deployments
+from .disguises import Relay, member, relays
 from .unified.server import TestServer
 
 
@@ -24,30 +23,15 @@ def test_server(server_uri: str) -> Iterator[TestServer]:
 
 @pytest.fixture(scope="session")
 def test_servers(test_server: TestServer) -> Iterator[list[TestServer]]:
-    """That one, and others for tests that it isn't fit for: a standalone one, and a sharded cluster and load balancers,
-    which are the standalone one in disguise.
-
-    Only that one if it was given with MOTOR_TEST_URI.
-    """
+    """That one, and others for tests that it isn't fit for; only that one if it was given with MOTOR_TEST_URI."""
     if "MOTOR_TEST_URI" in os.environ:
         yield [test_server]
         return
-    with motor.embedded.Server(arguments=["--enable-test-commands", "--standalone"]) as standalone:
-        address = ("127.0.0.1", standalone.port)
-        first, second = Relay(address, [mongos]), Relay(address, [mongos])
-        before_one, before_two = Relay(address, [service()]), Relay(address, [service(), service()])
-        with relays(first, second, before_one, before_two), ExitStack() as stack:
-            servers = [
-                TestServer(standalone.uri),
-                TestServer(f"mongodb://{first.address},{second.address}"),
-                TestServer(
-                    f"mongodb://{before_one.address}/?loadBalanced=true",
-                    f"mongodb://{before_two.address}/?loadBalanced=true",
-                ),
-            ]
-            for server in servers:
-                stack.callback(server.close)
-            yield [test_server, *servers]
+    with deployments(test_server.uri) as (_, *others), ExitStack() as stack:
+        servers = [TestServer(other.uri, other.uri_of_several) for other in others]
+        for server in servers:
+            stack.callback(server.close)
+        yield [test_server, *servers]
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +48,16 @@ def three_members(test_server: TestServer) -> Iterator[TestServer]:
 
 @pytest.fixture(autouse=True)
 def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failures are made on purpose here, and half a second between two checks of a server is long."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.05)
+    """Failures are made on purpose here, and ten seconds between two checks of a server are long, or half a second."""
+    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
+    monkeypatch.setattr("motor.api.client_settings.MIN_HEARTBEAT_INTERVAL", 0.01)
+    monkeypatch.setattr("pymongo.common.HEARTBEAT_FREQUENCY", 0.02)
+
+
+@pytest.fixture(autouse=True)
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a command goes to an overloaded server again, the driver waits for a tenth of a second at first."""
+    monkeypatch.setattr("motor.driver.retries._FIRST_BACKOFF", 0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """A server in disguise: what is said to it goes through relays that let it answer hello as a mongos, as a load balancer
 before several, or as one of the members of a replica set.
 
-A driver knows one deployment from the other by nothing but that answer, and the server we have is only itself.
+A driver knows one deployment from the other by little but that answer, and the server we have is only itself.
 """
 
 from __future__ import annotations
@@ -20,23 +20,39 @@ from bson.objectid import ObjectId
 
 Document = dict[str, Any]
 
-_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 _HEADER = struct.Struct("<iiii")
 _OP_QUERY, _OP_MSG = 2004, 2013
 _MSG_BODY = 5
 _REPLY_BODY = 20
 _GREETINGS = (b"hello", b"ismaster", b"isMaster")
+_IN_TRANSACTION = b"\x08autocommit\x00"
 _MORE_TO_COME = 2
 _OF_REPLICA_SETS = {
     *("setName", "setVersion", "electionId", "hosts", "passives", "arbiters", "primary", "secondary", "me", "lastWrite")
 }
 
-Disguise = Callable[[Document], Document]
+Change = Callable[[Document], Document]
+"""What becomes of an answer."""
+
+
+@dataclass(frozen=True)
+class Disguise:
+    """What is changed: answers to hello, and those to commands in a transaction, if any."""
+
+    of_greetings: Change
+    of_transactions: Change | None = None
+
+    def change_for(self, opcode: int, body: bytes) -> Change | None:
+        """What becomes of the answer to this message."""
+        if _is_greeting(opcode, body):
+            return self.of_greetings
+        return self.of_transactions if _IN_TRANSACTION in body else None
 
 
 @dataclass
 class Relay:
-    """One port. Each connection gets the next of the disguises, each of which changes the answer to hello."""
+    """One port, a free one if it is 0. Each connection gets the next disguise, which changes the answer to hello."""
 
     server: tuple[str, int]
     disguises: list[Disguise]
@@ -48,20 +64,20 @@ class Relay:
     @property
     def address(self) -> str:
         """Where it listens."""
-        return f"{_HOST}:{self.port}"
+        return f"{HOST}:{self.port}"
 
     async def open(self) -> asyncio.Server:
         """Listen."""
-        listener = await asyncio.start_server(self._accept, _HOST, 0)
+        listener = await asyncio.start_server(self._accept, HOST, self.port)
         self.port = listener.sockets[0].getsockname()[1]
         return listener
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         disguise = next(self._turns)
-        greetings: set[int] = set()
+        changes: dict[int, Change] = {}
         server_reader, server_writer = await asyncio.open_connection(*self.server)
-        there = asyncio.ensure_future(_forward(reader, server_writer, greetings, disguise))
-        back = asyncio.ensure_future(_forward(server_reader, writer, greetings, disguise))
+        there = asyncio.ensure_future(_forward(reader, server_writer, changes, disguise))
+        back = asyncio.ensure_future(_forward(server_reader, writer, changes, disguise))
         try:
             await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -98,22 +114,25 @@ async def _end(listeners: list[asyncio.Server]) -> None:
 
 
 async def _forward(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, greetings: set[int], disguise: Disguise
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, changes: dict[int, Change], disguise: Disguise
 ) -> None:
-    """Pass on message by message; `greetings` holds the ids of those whose answer is to be changed."""
+    """Pass on message by message; `changes` holds by their ids the messages whose answer is to be changed."""
     with suppress(asyncio.IncompleteReadError, OSError):
         while True:
             header = await reader.readexactly(_HEADER.size)
             size, request_id, response_to, opcode = _HEADER.unpack(header)
             body = await reader.readexactly(size - _HEADER.size)
-            if response_to in greetings:
-                greetings.discard(response_to)
+            if change := changes.get(response_to):
                 if opcode == _OP_MSG and body[0] & _MORE_TO_COME:
-                    greetings.add(request_id)
-                body = _answer(opcode, body, disguise)
-            elif not response_to and _is_greeting(opcode, body):
-                greetings.add(request_id)
-                body = _without_load_balancer(opcode, body)
+                    # The next answer is one to this one, or to the same question, as the server has it.
+                    changes[request_id] = change
+                else:
+                    del changes[response_to]
+                body = _answer(opcode, body, change)
+            elif not response_to and (change := disguise.change_for(opcode, body)):
+                changes[request_id] = change
+                if change is disguise.of_greetings:
+                    body = _without_load_balancer(opcode, body)
             writer.write(_HEADER.pack(_HEADER.size + len(body), request_id, response_to, opcode) + body)
             await writer.drain()
 
@@ -140,30 +159,39 @@ def _without_load_balancer(opcode: int, body: bytes) -> bytes:
     return body[:start] + bson.encode(command) + body[start + size :]
 
 
-def _answer(opcode: int, body: bytes, disguise: Disguise) -> bytes:
+def _answer(opcode: int, body: bytes, change: Change) -> bytes:
     start = _MSG_BODY if opcode == _OP_MSG else _REPLY_BODY
-    hello: Document = bson.decode(body[start:])
-    return body[:start] + bson.encode(disguise(hello)) if hello.get("ok") == 1 else body
+    reply: Document = bson.decode(body[start:])
+    return body[:start] + bson.encode(change(reply)) if reply.get("ok") == 1 else body
 
 
-def mongos(hello: Document) -> Document:
-    """A mongos."""
+def _mongos_hello(hello: Document) -> Document:
     return {**{name: value for name, value in hello.items() if name not in _OF_REPLICA_SETS}, "msg": "isdbgrid"}
+
+
+def _with_recovery_token(reply: Document) -> Document:
+    """What lets another mongos end the transaction."""
+    return {**reply, "recoveryToken": {"recoveryShardId": "shard"}}
+
+
+def mongos() -> Disguise:
+    """A mongos."""
+    return Disguise(_mongos_hello, _with_recovery_token)
 
 
 def service() -> Disguise:
     """A mongos behind a load balancer."""
     service_id = ObjectId()
-    return lambda hello: {**mongos(hello), "serviceId": service_id}
+    return Disguise(lambda hello: {**_mongos_hello(hello), "serviceId": service_id}, _with_recovery_token)
 
 
 def member(index: int, relays: list[Relay]) -> Disguise:
     """One of the members of a replica set, the first of which is its primary."""
 
-    def disguise(hello: Document) -> Document:
+    def change(hello: Document) -> Document:
         addresses = [relay.address for relay in relays]
         is_primary = index == 0
         roles = {"isWritablePrimary": is_primary, "ismaster": is_primary, "secondary": not is_primary}
         return {**hello, **roles, "hosts": addresses, "primary": addresses[0], "me": addresses[index]}
 
-    return disguise
+    return Disguise(change)

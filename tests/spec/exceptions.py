@@ -10,55 +10,58 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 EXPECTED_FAILURES: dict[str, tuple[str, ...]] = {
-    "Sessions": (
-        "load_balancer/wait-queue-timeouts: wait queue timeout errors include cursor statistics",
-        "command_logging/command: *",
-        "run_command/unified/runCommand: *",
-        "run_command/unified/runCursorCommand: *",
-        "unified-test-format/valid-pass/poc-sessions: *",
-    ),
-    "Sessions: a client that is closed ends them": (
-        "connection_logging/connection-logging: Create a client, run a command, and close the client",
-    ),
-    "Sessions: transactions": (
-        "load_balancer/transactions: *",
-        "load_balancer/wait-queue-timeouts: wait queue timeout errors include transaction statistics",
-        "unified-test-format/valid-pass/poc-transactions-mongos-pin-auto: *",
-        "unified-test-format/valid-pass/poc-transactions: *",
-        "unified-test-format/valid-pass/poc-transactions-convenient-api: *",
-        "versioned-api/transaction-handling: *",
-    ),
-    "Sessions: retryable reads and writes": (
-        "command_monitoring/writeConcernError: A retryable write with write concern errors publishes success event",
-        "discovery_and_monitoring/unified/cancel-server-check: Cancel server check",
-        "discovery_and_monitoring/unified/pool-cleared-error: PoolClearedError does not mark server unknown",
-        "unified-test-format/valid-pass/poc-retryable-reads: * on second attempt",
-        "unified-test-format/valid-pass/poc-retryable-reads: Aggregate succeeds after InterruptedAtShutdown",
-        "unified-test-format/valid-pass/poc-retryable-writes: InsertMany succeeds after PrimarySteppedDown",
-    ),
-    "Change streams": (
-        "load_balancer/cursors: change streams pin to a connection",
-        "unified-test-format/valid-pass/poc-change-streams: *",
-    ),
-    "The whole API: client bulk_write": (
-        "command_monitoring/unacknowledged-client-bulkWrite: *",
-        "crud/unified/client-bulkWrite-*",
-        "crud/unified/create-null-ids: inserting _id with type null via clientBulkWrite",
-        "read_write_concern/write-concern-errors/client-bulkWrite: *",
-        "server_selection_logging/operation-id: * client bulkWrite operation: log messages have operationIds",
-        "versioned-api/crud-api-version-1: client bulkWrite appends declared API version",
-    ),
-    "The whole API: search indexes": ("index_management/*",),
     "The whole API: GridFS": (
+        "csot/gridfs-*",
         "read_write_concern/write-concern-errors/gridfs: *",
+        "retryable_reads/unified/gridfs-*",
         "unified-test-format/valid-pass/poc-gridfs: *",
     ),
     "PyMongo has count_documents() and estimated_document_count() in place of count()": (
         "crud/unified/count*: Deprecated count *",
+        "csot/*: * - count on collection",
+        "retryable_reads/unified/count*: Count *",
+        "transactions/unified/count: count",
     ),
     "PyMongo has aggregate() in place of map_reduce()": (
         "read_write_concern/operation/default-write-concern-3.4: MapReduce omits default write concern",
         "read_write_concern/write-concern-errors/mapReduce: *",
+        "retryable_reads/unified/mapReduce: *",
+    ),
+    "PyMongo has list_indexes() in place of listIndexNames": (
+        "client-backpressure/*: collection.listIndexNames *",
+        "csot/*: * - listIndexNames on collection",
+        "retryable_reads/unified/listIndexNames*",
+    ),
+    "PyMongo has no timeoutMode of a cursor": (
+        "csot/cursors: * errors if timeoutMode is set and timeoutMS is not",
+        "csot/non-tailable-cursors: * if timeoutMode is cursor_lifetime",
+        "csot/non-tailable-cursors: * if timeoutMode is iteration*",
+        "csot/runCursorCommand: * if timeoutMode is cursorLifetime*",
+        "csot/runCursorCommand: * if timeoutMode is iteration*",
+        "csot/runCursorCommand: errors if timeoutMode is set without timeoutMS",
+        "csot/runCursorCommand: Tailable cursor iteration timeoutMS is refreshed for getMore - failure",
+        "csot/tailable-*: error if timeoutMode is cursor_lifetime",
+    ),
+    "PyMongo does not spend timeoutMS on the life of a cursor": (
+        "csot/close-cursors: timeoutMS is refreshed for close",
+        "csot/runCursorCommand: Tailable cursor awaitData iteration timeoutMS is refreshed for getMore - failure",
+        "csot/tailable-awaitData: error on aggregate if maxAwaitTimeMS is *",
+        "csot/tailable-non-awaitData: timeoutMS is refreshed for getMore - *",
+    ),
+    "PyMongo does not spend timeoutMS on change streams": (
+        "csot/global-timeoutMS: timeoutMS can be configured on a MongoClient - createChangeStream on *",
+        "csot/retryability-timeoutMS: timeoutMS applies to whole operation, not * - createChangeStream on *",
+    ),
+    "PyMongo's to_list() is not for tailable cursors": ("csot/tailable-*: timeoutMS applied to find",),
+    "PyMongo does not spend timeoutMS on with_transaction()": (
+        "csot/convenient-transactions: timeoutMS is not refreshed for each operation in the callback",
+        "csot/convenient-transactions: withTransaction raises a client-side error if timeoutMS is overridden *",
+        "csot/sessions-inherit-timeoutMS: timeoutMS applied to withTransaction",
+    ),
+    "PyMongo has no defaultTimeoutMS of a session": ("csot/sessions-override-timeoutMS: *",),
+    "PyMongo lists databases and collections as documents, not as objects": (
+        "retryable_reads/unified/listCollectionObjects*",
+        "retryable_reads/unified/listDatabaseObjects*",
     ),
     "PyMongo's list_indexes() takes no batchSize": (
         "load_balancer/cursors: listIndexes pins the cursor to a connection",
@@ -90,11 +93,63 @@ EXPECTED_FAILURES: dict[str, tuple[str, ...]] = {
     ),
     "SecantusDB has no JavaScript for $where": ("discovery_and_monitoring/unified/interruptInUse-pool-clear: *",),
     "SecantusDB takes the fail point onPrimaryTransactionalWrite, and does nothing": (
+        "retryable_writes/unified/*: *One is committed on first attempt",
+        "retryable_writes/unified/findOneAnd*: * is committed on first attempt",
+        "retryable_writes/unified/*: * is never committed",
+        "retryable_writes/unified/bulkWrite: BulkWrite with unordered execution",
+        "retryable_writes/unified/bulkWrite: First command is retried",
+        "retryable_writes/unified/insertMany: InsertMany *",
         "unified-test-format/valid-pass/poc-retryable-writes: FindOneAndUpdate is never committed",
+    ),
+    "SecantusDB answers the retry of a write without the write concern error of a fail point": (
+        "retryable_writes/unified/insertOne-errorLabels: InsertOne fails after multiple retryable writeConcernErrors",
+        "unified-test-format/valid-pass/poc-retryable-writes: InsertOne fails after multiple * writeConcernErrors",
+    ),
+    "SecantusDB does a bulkWrite once more when it is retried": (
+        "retryable_writes/unified/client-bulkWrite-serverErrors: * succeeds after retryable writeConcernError",
+    ),
+    "SecantusDB's bulkWrite takes no readConcern": (
+        "causal_consistency/causal-consistency-clientBulkWrite: clientBulkWrite includes afterClusterTime in *",
+    ),
+    "SecantusDB keeps a transaction when its connection closes, which a mongos does not": (
+        "load_balancer/transactions: pinned connection is released after a transient network commit error",
+    ),
+    "Each mongos here is the same server in disguise: a fail point is on for all of them": (
+        "transactions/unified/mongos-recovery-token: commitTransaction retry fails on new mongos",
+        "transactions/unified/pin-mongos: unpin after transient error within a transaction and commit",
+    ),
+    "PyMongo tells of a partial result also when the first write of an ordered bulk write has failed": (
+        "crud/unified/client-bulkWrite-partialResults: * is unset when first operation fails during an ordered *",
+    ),
+    "SecantusDB has no command shardCollection": (
+        "change_streams/unified/change-streams-showExpandedEvents: *, shardCollection events are reported",
+    ),
+    "SecantusDB has no command checkMetadataConsistency": (
+        "run_command/unified/runCursorCommand: successfully executes checkMetadataConsistency cursor creating command",
+    ),
+    "SecantusDB tells a snapshot's time, and reads what is newer all the same": (
+        "sessions/snapshot-sessions: Aggregate operation with snapshot",
+        "sessions/snapshot-sessions: Distinct operation with snapshot",
+        "sessions/snapshot-sessions: Find operation with snapshot",
+        "sessions/snapshot-sessions: Mixed operation with snapshot",
+        "sessions/snapshot-sessions: Write commands with snapshot session do not affect snapshot reads",
     ),
 }
 
 NOT_RUN: dict[str, tuple[str, ...]] = {
+    "PyMongo does not spend timeoutMS on change streams": (
+        "csot/change-streams: change stream can be iterated again if previous iteration times out",
+        "csot/change-streams: error if maxAwaitTimeMS is *",
+        "csot/change-streams: timeoutMS applies to full resume attempt in a next call",
+        "csot/change-streams: timeoutMS is refreshed for getMore - failure",
+        "csot/tailable-awaitData: error on watch if maxAwaitTimeMS is *",
+    ),
+    "PyMongo does not spend timeoutMS on the life of a cursor": (
+        "csot/tailable-awaitData: apply remaining timeoutMS if less than maxAwaitTimeMS",
+    ),
+    "PyMongo does not spend timeoutMS on with_transaction()": (
+        "csot/convenient-transactions: withTransaction surfaces a timeout after exhausting transient * retries, *",
+    ),
     "SecantusDB never steps down": ("discovery_and_monitoring/unified/rediscover-quickly-after-step-down: *",),
 }
 

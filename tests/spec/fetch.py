@@ -1,6 +1,7 @@
 """Where the specification's files come from: PyMongo's source distribution, of one version and one hash.
 
-pip downloads it by name into a temporary folder, and only its JSON test files are kept, in a cache that git ignores.
+pip downloads it by name into a temporary folder, and only its tests are kept, in a cache that git ignores: the JSON
+files, and PyMongo's own runner of them for the yardstick.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 VERSION = "4.20.0"
 SHA256 = "f773b0aec28687587cdeda490463a82debc4566a4a3620dcc8dada9d2c0a1acd"
 
-_CACHE = Path(__file__).parents[2] / ".spec-cache"
+CACHE = Path(__file__).parents[2] / ".spec-cache"
+"""What git ignores."""
+
 _MINUTES = 5
 
 # pip asks even a source distribution that it only downloads for its metadata, and installs the build backend for it.
@@ -35,14 +38,14 @@ def prepare_metadata_for_build_wheel(directory, config_settings=None):
 
 @cache
 def spec_folder() -> Path:
-    """The folder with the files, fetched if it is not there yet.
+    """The folder with the files, fetched if it is not there yet; it is PyMongo's package ``test``, too.
 
     Raises RuntimeError if they cannot be had.
     """
-    folder = _CACHE / f"pymongo-{VERSION}"
+    folder = CACHE / f"pymongo-{VERSION}-tests"
     if not folder.is_dir():
-        _CACHE.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=_CACHE, prefix="fetching-") as temporary:
+        CACHE.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix="fetching-") as temporary:
             unpacked = _unpack(_download(Path(temporary)), Path(temporary, "unpacked"))
             try:
                 unpacked.rename(folder)
@@ -50,7 +53,7 @@ def spec_folder() -> Path:
                 # Another run was first.
                 if not folder.is_dir():
                     raise
-    return folder
+    return folder / "test"
 
 
 def _download(folder: Path) -> Path:
@@ -78,12 +81,14 @@ def _download(folder: Path) -> Path:
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
-    """Unpack the JSON files of the archive's ``test`` folder into `folder`."""
+    """Unpack the archive's folder ``test`` into `folder`; the folder that it is in comes back."""
     root = f"pymongo-{VERSION}/test/"
     with tarfile.open(archive) as source:
-        members = [member for member in source if member.name.startswith(root) and member.name.endswith(".json")]
+        members = [
+            member for member in source if member.name.startswith(root) and member.name.endswith((".json", ".py"))
+        ]
         source.extractall(folder, members, filter="data")
-    return folder / root
+    return (folder / root).parent
 
 
 def _unavailable(reason: str) -> RuntimeError:

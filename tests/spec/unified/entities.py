@@ -11,12 +11,14 @@ from pymongo.client_session import TransactionOptions  # type: ignore[attr-defin
 from pymongo.server_api import ServerApi
 
 import motor.motor_asyncio
+from motor.api.session import AgnosticClientSession
 from motor.driver.sdam.topology import Topology
+from motor.driver.sessions.session import Session
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
 from .errors import UnsupportedError
 from .events import EventRecorder
-from .methods import collection_options, method_of, snake_case
+from .methods import collection_options, snake_case
 from .server import TestServer
 from .waiting import SECONDS, until
 
@@ -45,6 +47,13 @@ class Thread:
     async def _run(self) -> None:
         while (operation := await self._queue.get()) is not None:
             await operation()
+
+
+class NoBucket:
+    """In place of a bucket, which there is no GridFS for. Only a test that uses it must fail."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        pass
 
 
 class Entities:
@@ -85,6 +94,10 @@ class Entities:
         """The thread of that name."""
         return cast(Thread, self._typed(name, Thread))
 
+    def session(self, name: str) -> Session:
+        """What the driver itself has for the session of that name."""
+        return cast(Session, self._typed(name, AgnosticClientSession)._engine)
+
     def session_lsid(self, name: str) -> Mapping[str, Any]:
         """The id document of a session, also after it has ended."""
         return self._lsids[name]
@@ -106,8 +119,7 @@ class Entities:
             self[store["id"]] = events
             stored += [(name, events) for name in store["events"]]
         recorder = EventRecorder(spec, stored)
-        # A test that says nothing of heartbeats does not want to wait ten seconds for one.
-        options = {"heartbeatFrequencyMS": 500, "event_listeners": [recorder], **spec.get("uriOptions", {})}
+        options = {**spec.get("uriOptions", {}), "event_listeners": [recorder]}
         if "serverApi" in spec:
             api = spec["serverApi"]
             options["server_api"] = ServerApi(api["version"], api.get("strict"), api.get("deprecationErrors"))
@@ -134,10 +146,12 @@ class Entities:
 
     async def _make_session(self, spec: Mapping[str, Any]) -> None:
         options = {snake_case(name): value for name, value in spec.get("sessionOptions", {}).items()}
+        if "default_timeout_ms" in options:
+            raise UnsupportedError("defaultTimeoutMS of a session")
         if "default_transaction_options" in options:
             transaction = collection_options(options["default_transaction_options"])
             options["default_transaction_options"] = TransactionOptions(**transaction)
-        session = await method_of(self.client(spec["client"]), "start_session")(**options)
+        session = self.client(spec["client"]).start_session(**options)
         self.closing.push_async_callback(session.end_session)
         if self.cluster_time is not None:
             session.advance_cluster_time(self.cluster_time)
@@ -145,9 +159,7 @@ class Entities:
         self[spec["id"]] = session
 
     async def _make_bucket(self, spec: Mapping[str, Any]) -> None:
-        bucket = getattr(motor.motor_asyncio, "AsyncIOMotorGridFSBucket", None)
-        if bucket is None:
-            raise UnsupportedError("GridFS")
+        bucket = getattr(motor.motor_asyncio, "AsyncIOMotorGridFSBucket", NoBucket)
         self[spec["id"]] = bucket(self[spec["database"]], **collection_options(spec.get("bucketOptions", {})))
 
     async def _make_thread(self, spec: Mapping[str, Any]) -> None:

@@ -41,8 +41,6 @@ def collection_options(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a database, a collection or a transaction."""
     options: dict[str, Any] = {}
     for name, value in spec.items():
-        if name == "timeoutMS":
-            raise UnsupportedError("timeoutMS of a database or a collection")
         options[snake_case(name)] = _OBJECTS[name](value) if name in _OBJECTS else value
     return options
 

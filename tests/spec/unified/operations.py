@@ -15,7 +15,15 @@ import pymongo
 from pymongo.driver_info import DriverInfo
 from pymongo.operations import SearchIndexModel
 
-from motor.core import AgnosticClient, AgnosticCollection, AgnosticCommandCursor, AgnosticCursor, AgnosticDatabase
+from motor.api.session import AgnosticClientSession
+from motor.core import (
+    AgnosticChangeStream,
+    AgnosticClient,
+    AgnosticCollection,
+    AgnosticCommandCursor,
+    AgnosticCursor,
+    AgnosticDatabase,
+)
 
 from .entities import Entities
 from .errors import UnsupportedError
@@ -116,7 +124,9 @@ _KINDS: dict[str, tuple[type[Any], ...]] = {
     "client": (AgnosticClient,),
     "database": (AgnosticDatabase,),
     "collection": (AgnosticCollection,),
+    "session": (AgnosticClientSession,),
     "cursor": (AgnosticCommandCursor, AgnosticCursor, OpenFindCursor),
+    "change stream": (AgnosticChangeStream,),
 }
 
 
@@ -129,10 +139,13 @@ async def _run_command(database: Any, arguments: Arguments) -> Any:
     return await database.command(**_command_arguments(arguments))
 
 
+_TAILABLE = {"nonTailable": (), "tailable": ("tailable",), "tailableAwait": ("tailable", "awaitData")}
+
+
 async def _create_command_cursor(database: Any, arguments: Arguments) -> Any:
     batch_size = arguments.pop("batchSize", 0)
-    if arguments.pop("cursorType", "nonTailable") != "nonTailable":
-        raise UnsupportedError("cursorType of a command")
+    for option in _TAILABLE[arguments.pop("cursorType", "nonTailable")]:
+        arguments["command"] = {**arguments["command"], option: True}
     if "maxTimeMS" in arguments:
         arguments["maxAwaitTimeMS"] = arguments.pop("maxTimeMS")
     cursor = await database.cursor_command(**_command_arguments(arguments))
@@ -144,8 +157,8 @@ async def _run_cursor_command(database: Any, arguments: Arguments) -> Any:
 
 
 def _command_arguments(arguments: Arguments) -> Arguments:
-    name = arguments.pop("commandName")
     command = arguments.pop("command")
+    name = arguments.pop("commandName", None) or next(iter(command))
     return {"command": {name: command[name], **command}, **snake_case_arguments(arguments)}
 
 
@@ -173,8 +186,14 @@ async def _aggregate(target: Any, arguments: Arguments) -> Any:
     return await cursor.to_list()
 
 
-async def _find(collection: Any, arguments: Arguments) -> Any:
-    return await collection.find(**snake_case_arguments(arguments)).to_list()
+async def _find(target: Any, arguments: Arguments) -> Any:
+    return await _find_cursor(target, arguments).to_list()
+
+
+def _find_cursor(target: Any, arguments: Arguments) -> Any:
+    max_await_time = arguments.pop("maxAwaitTimeMS", None)
+    cursor = target.find(**snake_case_arguments(arguments))
+    return cursor if max_await_time is None else cursor.max_await_time_ms(max_await_time)
 
 
 async def _find_one(collection: Any, arguments: Arguments) -> Any:
@@ -184,7 +203,7 @@ async def _find_one(collection: Any, arguments: Arguments) -> Any:
 async def _create_find_cursor(collection: Any, arguments: Arguments) -> Any:
     if "filter" not in arguments:
         raise UnsupportedError("createFindCursor without a filter")
-    return await OpenFindCursor(collection.find(**snake_case_arguments(arguments))).open()
+    return await OpenFindCursor(_find_cursor(collection, arguments)).open()
 
 
 async def _create_change_stream(target: Any, arguments: Arguments) -> Any:
@@ -199,6 +218,10 @@ async def _iterate(cursor: Any, arguments: Arguments) -> Any:
         if document is not None:
             return document
     raise StopAsyncIteration
+
+
+async def _next_change(stream: Any, arguments: Arguments) -> Any:
+    return await stream.next()
 
 
 async def _close(cursor: Any, arguments: Arguments) -> None:
@@ -233,6 +256,11 @@ async def _create_search_indexes(collection: Any, arguments: Arguments) -> Any:
 async def _list_search_indexes(collection: Any, arguments: Arguments) -> Any:
     options = arguments.get("aggregationOptions", {})
     return await method_of(collection, "list_search_indexes")(arguments.get("name"), **options).to_list()
+
+
+async def _with_transaction(session: Any, arguments: Arguments) -> Any:
+    callback = arguments.pop("callback")
+    return await session.with_transaction(callback, **snake_case_arguments(arguments))
 
 
 async def _upload(bucket: Any, arguments: Arguments) -> Any:
@@ -286,8 +314,11 @@ _SPECIAL: dict[tuple[str, str], Operation] = {
     ("collection", "findOne"): _find_one,
     ("collection", "listIndexes"): _list_indexes,
     ("collection", "listSearchIndexes"): _list_search_indexes,
+    ("session", "withTransaction"): _with_transaction,
     ("cursor", "close"): _close,
     ("cursor", "iterateUntilDocumentOrError"): _iterate,
+    ("change stream", "close"): _close,
+    ("change stream", "iterateUntilDocumentOrError"): _next_change,
     ("bucket", "download"): _download,
     ("bucket", "downloadByName"): _download_by_name,
     ("bucket", "find"): _find,

@@ -96,6 +96,9 @@ class Run:
             result = await operations.run(target, spec["name"], arguments, self.entities)
         except EXPECTABLE as error:
             if ignored and isinstance(error, PyMongoError):
+                # But a callback has to raise it, or with_transaction() would not know.
+                if raises:
+                    raise
                 return
             if expected is None:
                 raise

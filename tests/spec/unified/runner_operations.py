@@ -13,6 +13,8 @@ from pymongo.server_type import SERVER_TYPE
 from pymongo.topology_description import TopologyDescription
 
 from motor._pymongo import Address
+from motor.driver.sessions.server_session import ServerSession
+from motor.driver.sessions.transaction import Transaction
 
 from .entities import topology_of
 from .errors import UnsupportedError
@@ -39,6 +41,17 @@ async def _fail_point(run: Run, arguments: Spec) -> None:
         commands.append("isMaster")
     run.closing.callback(run.server.turn_off, fail_point["configureFailPoint"])
     await run.entities.client(arguments["client"]).admin.command(fail_point)
+
+
+async def _targeted_fail_point(run: Run, arguments: Spec) -> None:
+    """On the mongos that a session is pinned to."""
+    address = _transaction(run, arguments).pinned_address
+    assert address is not None, "the session is not pinned"
+    client = run.server.client_at(address)
+    fail_point = arguments["failPoint"]
+    client.admin.command(fail_point)
+    off = {"configureFailPoint": fail_point["configureFailPoint"], "mode": "off"}
+    run.closing.callback(client.admin.command, off)
 
 
 async def _create_entities(run: Run, arguments: Spec) -> None:
@@ -112,6 +125,38 @@ def _index_names(run: Run, arguments: Spec) -> list[str]:
     return list(collection.index_information())
 
 
+async def _assert_session_dirty(run: Run, arguments: Spec) -> None:
+    assert _server_session(run, arguments).dirty
+
+
+async def _assert_session_not_dirty(run: Run, arguments: Spec) -> None:
+    assert not _server_session(run, arguments).dirty
+
+
+def _server_session(run: Run, arguments: Spec) -> ServerSession:
+    server_session = run.entities.session(arguments["session"]).server_session
+    assert server_session is not None, "the session has not been used"
+    return server_session
+
+
+async def _assert_session_pinned(run: Run, arguments: Spec) -> None:
+    assert _transaction(run, arguments).pinned_address is not None
+
+
+async def _assert_session_unpinned(run: Run, arguments: Spec) -> None:
+    transaction = _transaction(run, arguments)
+    assert transaction.pinned_address is None, transaction.pinned_address
+
+
+async def _assert_session_transaction_state(run: Run, arguments: Spec) -> None:
+    state = _transaction(run, arguments).state
+    assert state.name.lower() == arguments["state"], state
+
+
+def _transaction(run: Run, arguments: Spec) -> Transaction:
+    return run.entities.session(arguments["session"]).transaction
+
+
 async def _assert_same_lsid(run: Run, arguments: Spec) -> None:
     first, second = _last_two_lsids(run, arguments)
     assert first == second
@@ -179,12 +224,18 @@ _OPERATIONS: dict[str, Callable[[Run, Spec], Awaitable[None]]] = {
     "assertIndexNotExists": _assert_index_not_exists,
     "assertNumberConnectionsCheckedOut": _assert_number_connections_checked_out,
     "assertSameLsidOnLastTwoCommands": _assert_same_lsid,
+    "assertSessionDirty": _assert_session_dirty,
+    "assertSessionNotDirty": _assert_session_not_dirty,
+    "assertSessionPinned": _assert_session_pinned,
+    "assertSessionTransactionState": _assert_session_transaction_state,
+    "assertSessionUnpinned": _assert_session_unpinned,
     "assertTopologyType": _assert_topology_type,
     "createEntities": _create_entities,
     "failPoint": _fail_point,
     "loop": _loop,
     "recordTopologyDescription": _record_topology_description,
     "runOnThread": _run_on_thread,
+    "targetedFailPoint": _targeted_fail_point,
     "wait": _wait,
     "waitForEvent": _wait_for_event,
     "waitForPrimaryChange": _wait_for_primary_change,

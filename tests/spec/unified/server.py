@@ -5,6 +5,7 @@ That is done with PyMongo's own client, so that none of it depends on the driver
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,11 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from motor._pymongo import Address
+
+_IDLE_SECONDS = 2.0
+_APPLICATION = "tests/spec"
+
 
 class TestServer:
     """Facts about the deployment at `uri`, and a client on it."""
@@ -21,12 +27,10 @@ class TestServer:
     __test__ = False  # it is no test, whatever its name starts with
 
     def __init__(self, uri: str, uri_of_several: str | None = None) -> None:
-        self._uri = uri
+        self.uri = uri
         self._uri_of_several = uri_of_several or uri
-        # It asks for no heartbeats, which would use up fail points that are meant for the driver.
-        self.client: MongoClient[dict[str, Any]] = MongoClient(
-            uri, serverMonitoringMode="poll", heartbeatFrequencyMS=10**7, retryReads=False, retryWrites=False
-        )
+        self.client = _client(uri)
+        self._clients: dict[Address, MongoClient[dict[str, Any]]] = {}
         hello = self.client.admin.command("hello")
         self._version = tuple(self.client.admin.command("buildInfo")["versionArray"][:3])
         self._parameters = self.client.admin.command({"getParameter": "*"})
@@ -35,16 +39,23 @@ class TestServer:
         self._has_auth = bool(self.client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"])
 
     def close(self) -> None:
-        """Close the client."""
-        self.client.close()
+        """Close the clients."""
+        for client in (self.client, *self._clients.values()):
+            client.close()
+
+    def client_at(self, address: Address) -> MongoClient[dict[str, Any]]:
+        """A client on one of several mongoses."""
+        if address not in self._clients:
+            self._clients[address] = _client("mongodb://{}:{}".format(*address))
+        return self._clients[address]
 
     def uri_of(self, several_mongoses: bool | None) -> str:
         """Where a client entity connects to: one mongos, unless it is to use several."""
         if several_mongoses:
             return self._uri_of_several
         if self._topology != "sharded" or several_mongoses is None:
-            return self._uri
-        first, _, rest = self._uri.partition(",")
+            return self.uri
+        first, _, rest = self.uri.partition(",")
         _, slash, options = rest.partition("/")
         return first + slash + options
 
@@ -74,6 +85,7 @@ class TestServer:
 
     def load(self, collections: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Make collections that hold just ``initialData``; the cluster time after that comes back."""
+        self._await_idle()
         with self.client.start_session(causal_consistency=False) as session:
             for data in collections:
                 concern = WriteConcern("majority")
@@ -86,6 +98,12 @@ class TestServer:
                     database[data["collectionName"]].insert_many(data["documents"], session=session)
             cluster_time: Mapping[str, Any] | None = session.cluster_time
         return cluster_time
+
+    def _await_idle(self) -> None:
+        """Wait for what a test before this one has given up, and the server is still doing: it may be a write."""
+        deadline = time.monotonic() + _IDLE_SECONDS
+        while any(map(_is_test, self.client.admin.command("currentOp")["inprog"])) and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def documents(self, database: str, collection: str) -> list[dict[str, Any]]:
         """All documents of a collection, by their _id."""
@@ -101,6 +119,18 @@ class TestServer:
         # It may interrupt itself.
         with suppress(AutoReconnect, OperationFailure):
             self.client.admin.command("killAllSessions", [])
+
+
+def _client(uri: str) -> MongoClient[dict[str, Any]]:
+    # It asks for no heartbeats, which would use up fail points that are meant for the driver.
+    heartbeats: dict[str, Any] = {"serverMonitoringMode": "poll", "heartbeatFrequencyMS": 10**7}
+    return MongoClient(uri, appname=_APPLICATION, retryReads=False, retryWrites=False, **heartbeats)
+
+
+def _is_test(operation: Mapping[str, Any]) -> bool:
+    """Whether one of ``currentOp`` comes from a test's client: SecantusDB lists what idle connections did last, too."""
+    client = operation.get("clientMetadata", {})
+    return bool(operation.get("command")) and client.get("application", {}).get("name") != _APPLICATION
 
 
 def _topology(hello: Mapping[str, Any]) -> str:
