@@ -76,6 +76,7 @@ class ChangeStream:
         self._reading = asyncio.Lock()
         self._working: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._awaited: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the server's cursor, if there is none yet."""
@@ -141,12 +142,13 @@ class ChangeStream:
             return
         loop = asyncio.get_running_loop()
         waiter = self._waiter = loop.create_future()
+        self._awaited = working
         left = timeouts.remaining()
         timer = None if left is None else loop.call_later(left, self._wake)
         try:
             await waiter
         finally:
-            self._waiter = None
+            self._waiter = self._awaited = None
             if timer is not None:
                 timer.cancel()
         if not working.done():
@@ -155,7 +157,7 @@ class ChangeStream:
     def _wake(self, done: asyncio.Task[None] | None = None) -> None:
         if done is not None:
             retrieve(done)
-            if done is not self._working:
+            if done is not self._awaited:
                 # It was seen to be done already, and who waits now waits for another.
                 return
         if self._waiter is not None and not self._waiter.done():
