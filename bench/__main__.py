@@ -3,17 +3,21 @@
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from . import chart, report
+from . import ahead, chart, report, streams
 from .drivers import DRIVERS, LOOPS, OURS, ROOT, Unavailable, install
+from .figures import Figures
 from .measure import Bench
 from .processes import Server, Worker, cores
 from .results import Results
 from .worker.cases import CASES
 
+OWN_TABLES = (streams.NAME, ahead.NAME)
+"""The measurements that are more than what an operation costs."""
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
@@ -23,9 +27,14 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description="Measure what an operation costs in Motor and in its peers."
     )
-    parser.add_argument("--quick", action="store_true", help="3 rounds of a quarter of the operations")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="3 rounds of a quarter of the operations, and shorter measurements of the rest",
+    )
     parser.add_argument("--rounds", type=int, help="how many rounds (5, or 3 with --quick)")
-    parser.add_argument("--case", action="append", choices=CASES, metavar="NAME", help=f"one of {', '.join(CASES)}")
+    names = [*CASES, *OWN_TABLES]
+    parser.add_argument("--case", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
     parser.add_argument(
         "--driver", action="append", choices=DRIVERS, metavar="NAME", help=f"one of {', '.join(DRIVERS)}"
     )
@@ -48,10 +57,18 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Results:
     loops = [loop for loop in LOOPS if loop in (arguments.loop or LOOPS)]
     cases = [case for name, case in CASES.items() if name in (arguments.case or CASES)]
     rounds = arguments.rounds or (3 if arguments.quick else 5)
-    async with Bench(drivers, loops, console) as bench:
-        versions = {worker.driver.name: worker.versions for worker in bench.workers}
-        figures = await bench.run(cases, rounds, quick=arguments.quick)
-    return Results(drivers, loops, cases, rounds, figures, versions, bench.unavailable)
+    wanted = [name for name in OWN_TABLES if name in (arguments.case or OWN_TABLES)]
+    results = Results(drivers, loops, cases, rounds, Figures(), {}, {})
+    if cases:
+        async with Bench(drivers, loops, console) as bench:
+            results.versions.update({worker.driver.name: worker.versions for worker in bench.workers})
+            figures = await bench.run(cases, rounds, quick=arguments.quick)
+        results = replace(results, figures=figures, unavailable=bench.unavailable)
+    if streams.NAME in wanted:
+        results = replace(results, streams=await streams.measure(drivers, loops, console, quick=arguments.quick))
+    if ahead.NAME in wanted:
+        results = replace(results, ahead=await ahead.measure(drivers, loops, console, quick=arguments.quick))
+    return results
 
 
 async def profile(arguments: argparse.Namespace) -> None:

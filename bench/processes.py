@@ -38,9 +38,9 @@ class Server:
     port: int
 
     @classmethod
-    async def start(cls, core: int | None) -> "Server":
+    async def start(cls, core: int | None, module: str = "replay_server") -> "Server":
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.replay_server", *_on_core(core)),
+            *(sys.executable, "-m", f"bench.{module}", *_on_core(core)),
             stdin=subprocess.PIPE,
             # An interrupt is ours to handle: these end when their stdin does.
             start_new_session=True,
@@ -54,6 +54,14 @@ class Server:
     def uri(self) -> str:
         # 100 is what PyMongo and Motor default to; mongojet's default is 10.
         return f"mongodb://127.0.0.1:{self.port}/?replicaSet={REPLICA_SET}&maxPoolSize=100"
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """For a server that takes requests."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(await asyncio.wait_for(self.process.stdout.readline(), START_TIMEOUT))
+        return answer
 
     async def stop(self) -> None:
         await _stop(self.process)
@@ -93,11 +101,14 @@ class Worker:
 
     async def measure(self, case: str, operations: int, *, profile: bool = False) -> Measurement:
         """Raises Unavailable if the driver fails at it."""
-        assert self.process.stdin is not None
-        request = {"case": case, "operations": operations, "profile": profile}
-        self.process.stdin.write(json.dumps(request).encode() + b"\n")
-        answer = await self._answer(ANSWER_TIMEOUT)
+        answer = await self.ask({"case": case, "operations": operations, "profile": profile})
         return Measurement(answer["cpu"], answer["wall"], answer["stalls"])
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Raises Unavailable if the driver fails at it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        return await self._answer(ANSWER_TIMEOUT)
 
     async def stop(self) -> None:
         await _stop(self.process)

@@ -9,7 +9,9 @@ import argparse
 import asyncio
 import os
 import sys
-from typing import cast
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import uvloop
 
@@ -60,28 +62,35 @@ class ReplayProtocol(asyncio.Protocol):
         return targeted or self._replies.by_command.get(message[element + 1 : name_end], self._replies.unknown)
 
 
-async def serve() -> None:
+@asynccontextmanager
+async def listening(make: Callable[[Replies], asyncio.Protocol]) -> AsyncIterator[asyncio.StreamReader]:
+    """Listen, with a protocol of `make` for each connection, and print the port; what the benchmark sends comes out."""
     loop = asyncio.get_running_loop()
     replies: Replies
-    server = await loop.create_server(lambda: ReplayProtocol(replies), "127.0.0.1", 0, backlog=2048)
+    server = await loop.create_server(lambda: make(replies), "127.0.0.1", 0, backlog=2048)
     port = server.sockets[0].getsockname()[1]
     replies = Replies(f"127.0.0.1:{port}")
     parent = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(parent), sys.stdin)
     print(port, flush=True)
-    await parent.read()
+    yield parent
     # A driver may still be connected: it is gone in a moment, or will see the connection close.
     server.close()
 
 
-def main() -> None:
+async def serve() -> None:
+    async with listening(ReplayProtocol) as parent:
+        await parent.read()
+
+
+def main(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--core", type=int, help="run on this core only")
     arguments = parser.parse_args()
     if arguments.core is not None:
         os.sched_setaffinity(0, {arguments.core})
-    uvloop.run(serve())
+    uvloop.run(serving())
 
 
 if __name__ == "__main__":
-    main()
+    main(serve)

@@ -38,9 +38,9 @@ class Replies:
     def __init__(self, address: str) -> None:
         hello = _hello(address)
         self.legacy_hello = _op_reply(hello)
-        self.unknown = _op_msg({"ok": 0.0, "errmsg": "the replay server has no such command", "code": 59})
+        self.unknown = op_msg({"ok": 0.0, "errmsg": "the replay server has no such command", "code": 59})
         self.by_command = {
-            name.encode(): _op_msg({**reply, "ok": 1.0})
+            name.encode(): op_msg({**reply, "ok": 1.0})
             for name, reply in {
                 "hello": hello,
                 "isMaster": hello,
@@ -57,9 +57,9 @@ class Replies:
             }.items()
         }
         self.by_target = {
-            _target("find", "many"): _op_msg({**_batch("many", [small(n) for n in range(MANY)]), "ok": 1.0}),
-            _target("find", "large"): _op_msg({**_batch("large", [large(n) for n in range(LARGE)]), "ok": 1.0}),
-            _target("insert", "many"): _op_msg({"n": MANY, "ok": 1.0}),
+            _target("find", "many"): op_msg({**_batch("many", [small(n) for n in range(MANY)]), "ok": 1.0}),
+            _target("find", "large"): op_msg({**_batch("large", [large(n) for n in range(LARGE)]), "ok": 1.0}),
+            _target("insert", "many"): op_msg({"n": MANY, "ok": 1.0}),
         }
 
 
@@ -98,7 +98,8 @@ def _target(command: str, collection: str) -> bytes:
     return bson.encode({command: collection})[4:-1]
 
 
-def _op_msg(reply: Mapping[str, Any]) -> Reply:
+def op_msg(reply: Mapping[str, Any]) -> Reply:
+    """A reply, once encoded."""
     return _message(OP_MSG, struct.pack("<iB", 0, 0) + bson.encode({**reply, **_GOSSIP}))
 
 

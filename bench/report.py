@@ -6,9 +6,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from . import ahead, streams
+from .ahead import AheadTable
 from .drivers import DRIVERS, OURS, Driver
 from .figures import Figure, Figures
 from .results import Results
+from .streams import StreamsTable
 from .targets import Outcome
 from .worker.cases import Case
 
@@ -16,7 +19,7 @@ NOTHING = "-"
 
 
 def print_tables(results: Results, console: Console) -> None:
-    for loop in results.loops:
+    for loop in results.loops if results.cases else ():
         title = f"{loop}: CPU us an operation: median (times Motor 4's) lowest..highest round"
         table = Table("", title=title, box=box.SIMPLE)
         for driver in results.drivers:
@@ -31,10 +34,22 @@ def print_tables(results: Results, console: Console) -> None:
             if case.drains:
                 table.add_row("  longest stall, ms (worst)", *_stalls(results.figures, results.drivers, loop, case))
         console.print(table, markup=False)
+    for head, own in ((streams.HEAD, results.streams), (ahead.HEAD, results.ahead)):
+        _print_own_table(head, own, console)
     for (name, loop), reason in results.unavailable.items():
         console.print(f"{DRIVERS[name].title} on {loop}: unavailable: {reason}", markup=False, highlight=False)
     for (name, loop, failed), reason in results.figures.failures.items():
         console.print(f"{DRIVERS[name].title} on {loop}: {failed} failed: {reason}", markup=False, highlight=False)
+
+
+def _print_own_table(head: tuple[str, ...], own: StreamsTable | AheadTable, console: Console) -> None:
+    if own.figures:
+        table = Table("", *head, title=own.caption(), box=box.SIMPLE)
+        for row in own.rows():
+            table.add_row(*row)
+        console.print(table, markup=False)
+    for failure in own.failures:
+        console.print(failure, markup=False, highlight=False)
 
 
 def print_targets(found: list[Outcome], console: Console) -> None:
@@ -60,6 +75,9 @@ def markdown(results: Results) -> str:
         f"what is measured: a real server adds its own time. Medians of {results.rounds} interleaved rounds. Every "
         "figure is in [docs/bench.json](docs/bench.json); `scripts/bench` measures them again."
     )
+    for head, own in ((streams.HEAD, results.streams), (ahead.HEAD, results.ahead)):
+        if own.figures:
+            lines += ["", f"{own.caption()}:", "", *_own_markdown_table(head, own)]
     lines += ["", f"{results.conditions()}. {method}"]
     return "\n".join(lines)
 
@@ -74,6 +92,13 @@ def _markdown_table(results: Results, loop: str) -> Iterator[str]:
         if case.drains:
             stalls = _stalls(results.figures, results.drivers, loop, case)
             yield "| its longest stall of the event loop, ms (worst) | " + " | ".join(stalls) + " |"
+
+
+def _own_markdown_table(head: tuple[str, ...], own: StreamsTable | AheadTable) -> Iterator[str]:
+    yield "| | " + " | ".join(head) + " |"
+    yield "|---|" + "---:|" * len(head)
+    for row in own.rows():
+        yield "| " + " | ".join(row) + " |"
 
 
 def _cell(figure: Figure | None, ours: Figure | None, driver: Driver) -> str:

@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
+from .ahead import NAME as AHEAD
+from .ahead import AheadTable
 from .drivers import Driver
 from .figures import Figures
+from .streams import NAME as STREAMS
+from .streams import StreamsTable
 from .targets import Outcome, outcomes
 from .worker.cases import Case
 
@@ -23,15 +27,18 @@ class Results:
     versions: dict[str, dict[str, str]]
     """Driver to distribution to version."""
     unavailable: dict[tuple[str, str], str]
+    streams: StreamsTable = field(default_factory=lambda: StreamsTable([], []))
+    ahead: AheadTable = field(default_factory=lambda: AheadTable([], []))
     day: str = field(default_factory=lambda: date.today().isoformat())
 
     def outcomes(self) -> list[Outcome]:
-        return outcomes(
+        found = outcomes(
             self.figures,
             (driver.name for driver in self.drivers),
             self.loops,
             (case.name for case in self.cases),
         )
+        return [*found, *self.streams.outcomes()]
 
     def conditions(self) -> str:
         """Versions, Python, machine and day, in one line."""
@@ -61,5 +68,7 @@ class Results:
                 }
                 for driver, loop, case, figure in self.figures
             ],
+            STREAMS: [figure.json() for figure in self.streams.figures],
+            AHEAD: [figure.json() for figure in self.ahead.figures],
         }
         return json.dumps(content, indent=1) + "\n"

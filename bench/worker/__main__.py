@@ -2,7 +2,8 @@
 
 A request is {"case": ..., "operations": ..., "profile": ...}. Its answer is {"cpu": ..., "wall": ..., "stalls": [...]},
 in seconds: CPU (user and system, of all threads) and wall time an operation, and the longest stall of each drain; or
-{"error": ...}. The first line says which versions run, or why none does.
+{"error": ...}. One with a "step" is for the change streams, one with "ahead" reads many batches; they are answered as
+`streams` and `ahead` say. The first line says which versions run, or why none does.
 """
 
 import argparse
@@ -17,9 +18,11 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from .ahead import read_batches
 from .async_cases import prepare as prepare_async
 from .cases import CASES
 from .drivers import Opened, open_driver, open_sync
+from .streams import Streams
 from .sync_cases import prepare as prepare_sync
 
 PROFILE_LINES = 40
@@ -84,8 +87,18 @@ async def serve_async(driver_name: str, uri: str, say: Callable[[dict[str, Any]]
         say(failure(error))
         return
     say({"versions": driver.versions})
+    streams = Streams(driver)
     while line := await requests.readline():
-        say(await answer_async(driver, json.loads(line)))
+        say(await answer_any(driver, streams, json.loads(line)))
+
+
+async def answer_any(driver: Opened, streams: Streams, request: dict[str, Any]) -> dict[str, Any]:
+    if "case" in request:
+        return await answer_async(driver, request)
+    try:
+        return await (streams.answer(request) if "step" in request else read_batches(driver, request))
+    except Exception as error:
+        return failure(error)
 
 
 def serve_sync(uri: str, say: Callable[[dict[str, Any]], None]) -> None:

@@ -14,6 +14,8 @@ class Opened:
     collection: Callable[[str], Any]
     find: Callable[[Any], Awaitable[Any]]
     """Takes a collection, gives the cursor over all its documents."""
+    watch: Callable[[Any], Awaitable[Any]]
+    """Takes a collection, gives a change stream."""
 
 
 async def open_driver(name: str, uri: str) -> Opened:
@@ -21,14 +23,14 @@ async def open_driver(name: str, uri: str) -> Opened:
         return await _open_mongojet(uri)
     if name == "pymongo-async":
         client = import_module("pymongo").AsyncMongoClient(uri)
-        return Opened(_versions("pymongo", "uvloop"), client[DATABASE].get_collection, _find)
+        return Opened(_versions("pymongo", "uvloop"), client[DATABASE].get_collection, _find, _open_watch)
     if name == "motor":
         client = import_module("motor.motor_asyncio").AsyncIOMotorClient(uri)
         versions = {"motor": str(import_module("motor").version), **_versions("pymongo", "uvloop")}
-        return Opened(versions, client[DATABASE].get_collection, _find)
+        return Opened(versions, client[DATABASE].get_collection, _find, _watch)
     if name == "motor-3.7.1":
         client = import_module("motor.motor_asyncio").AsyncIOMotorClient(uri)
-        return Opened(_versions("motor", "pymongo", "uvloop"), client[DATABASE].get_collection, _find)
+        return Opened(_versions("motor", "pymongo", "uvloop"), client[DATABASE].get_collection, _find, _watch)
     raise ValueError(f"unknown driver {name!r}")
 
 
@@ -44,11 +46,19 @@ async def _open_mongojet(uri: str) -> Opened:
     async def find(collection: Any) -> Any:
         return await collection.find({})
 
-    return Opened(_versions("mongojet", "pymongo", "uvloop"), client[DATABASE].get_collection, find)
+    return Opened(_versions("mongojet", "pymongo", "uvloop"), client[DATABASE].get_collection, find, _open_watch)
 
 
 async def _find(collection: Any) -> Any:
     return collection.find({})
+
+
+async def _watch(collection: Any) -> Any:
+    return collection.watch()
+
+
+async def _open_watch(collection: Any) -> Any:
+    return await collection.watch()
 
 
 def _versions(*distributions: str) -> dict[str, str]:

@@ -10,11 +10,15 @@ INTERVAL = 0.001
 class StallWatch:
     """A task that asks to run every millisecond. `longest` is the most it was late, in seconds."""
 
+    now = staticmethod(time.perf_counter)
+    interval = INTERVAL
+    """How far the clock goes from one look to the next if nothing is late."""
+
     def __init__(self) -> None:
         self.longest = 0.0
 
     async def __aenter__(self) -> "StallWatch":
-        self._seen = time.perf_counter()
+        self._seen = self.now()
         self._task = asyncio.create_task(self._tick())
         await asyncio.sleep(INTERVAL)
         return self
@@ -32,6 +36,6 @@ class StallWatch:
             self._look()
 
     def _look(self) -> None:
-        now = time.perf_counter()
-        self.longest = max(self.longest, now - self._seen - INTERVAL)
+        now = self.now()
+        self.longest = max(self.longest, now - self._seen - self.interval)
         self._seen = now

@@ -1,0 +1,5 @@
+"""The engine's fixtures: a scripted server, and clients that leave nothing behind."""
+
+from tests.driver.conftest import connect, server
+
+__all__ = ["connect", "server"]
