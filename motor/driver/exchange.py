@@ -78,13 +78,14 @@ class Exchange:
         Raises the exceptions of :mod:`pymongo.errors`.
         """
         operation = execution.operation
-        left = timeouts.remaining()
+        acknowledged = operation.acknowledged
+        left = timeouts.remaining() if timeouts.configured() else None
         command = operation.command(connection)
         if left is not None and operation.has_time_limit:
             self._limit(command, left, server, connection)
         self._complete(command, execution, connection)
         request_id = next_request_id()
-        message = self._encode(command, operation, connection, request_id)
+        message = self._encode(command, operation, connection, request_id, acknowledged)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
             message = await _compressed(message, connection.compressor)
         monitored: MonitoredCommand | None = None
@@ -94,11 +95,14 @@ class Exchange:
                 operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
             )
         try:
-            if not operation.acknowledged:
+            if not acknowledged:
                 await self._send_unacknowledged(connection, message)
                 reply: Any = {"ok": 1}
             else:
-                future = self._send(operation, connection, message, request_id)
+                if operation.exhaust:
+                    future = _send_exhaust(connection, message, request_id)
+                else:
+                    future = connection.send(message, request_id)
                 try:
                     if left is not None:
                         received = await self._before_deadline(future, connection)
@@ -124,7 +128,7 @@ class Exchange:
         command = operation.command(connection)
         self._complete(command, Execution(operation), connection)
         request_id = next_request_id()
-        message = self._encode(command, operation, connection, request_id)
+        message = self._encode(command, operation, connection, request_id, acknowledged=False)
         if self.monitor.watched:
             monitored = self.monitor.start(
                 operation.name, operation.database, command, request_id, request_id, connection
@@ -179,10 +183,17 @@ class Exchange:
                 command.setdefault("$readPreference", preference.document)
         command["$db"] = operation.database
 
-    def _encode(self, command: Command, operation: Operation[Any], connection: Connection, request_id: int) -> bytes:
-        flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
+    def _encode(
+        self,
+        command: Command,
+        operation: Operation[Any],
+        connection: Connection,
+        request_id: int,
+        acknowledged: bool,
+    ) -> bytes:
+        flags = 0 if acknowledged else op_msg.MORE_TO_COME
         if operation.exhaust:
-            flags |= op_msg.EXHAUST_ALLOWED
+            flags = op_msg.EXHAUST_ALLOWED
         try:
             document = encode_document(command, False, operation.codec_options)
         except Exception:
@@ -194,17 +205,8 @@ class Exchange:
         if operation.is_batch:
             room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
             return op_msg.encode(request_id, document, flags, operation.sequences(connection, room))
-        _check_size(operation, len(document), connection)
+        _check_size(operation.name, len(document), connection, acknowledged)
         return op_msg.encode(request_id, document, flags)
-
-    def _send(
-        self, operation: Operation[Any], connection: Connection, message: bytes, request_id: int
-    ) -> asyncio.Future[op_msg.Message]:
-        if not operation.exhaust:
-            return connection.send(message, request_id)
-        if connection.streaming:
-            return connection.next_reply()
-        return connection.send_exhaust(message, request_id)
 
     async def _send_unacknowledged(self, connection: Connection, message: bytes) -> None:
         if not connection.is_writable:
@@ -290,6 +292,11 @@ class Exchange:
             )
 
 
+def _send_exhaust(connection: Connection, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
+    """The next reply of a stream; the one to `message`, if there is no stream yet."""
+    return connection.next_reply() if connection.streaming else connection.send_exhaust(message, request_id)
+
+
 async def _compressed(message: bytes, compressor: Compressor) -> bytes:
     if len(message) <= _LARGE_MESSAGE:
         return compress(message, compressor)
@@ -318,13 +325,12 @@ def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -
     return preference
 
 
-def _check_size(operation: Operation[Any], size: int, connection: Connection) -> None:
+def _check_size(name: str, size: int, connection: Connection, acknowledged: bool) -> None:
     """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
-    name = operation.name
     limit = connection.max_bson_size
     if name in STATEMENTS_FIELD:
         size -= _ARRAY_OVERHEAD
-    if operation.acknowledged and name != "find":
+    if acknowledged and name != "find":
         limit += COMMAND_OVERHEAD
     if size <= limit:
         return

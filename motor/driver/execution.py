@@ -46,19 +46,13 @@ class Execution(Generic[Result]):
     that are `reauthenticated` the client had to prove again who it is.
     """
 
-    __slots__ = (
-        "fixed_server",
-        "numbered",
-        "operation",
-        "pin",
-        "reauthenticated",
-        "retry",
-        "server",
-        "server_session",
-        "session",
-        "transaction_number",
-        "wire_version",
-    )
+    # What is set seldom: an operation under way is made for each command, and this keeps that cheap.
+    server_session: ServerSession | None = None
+    transaction_number: Int64 | None = None
+    retry: Retry | None = None
+    numbered = True
+    wire_version = 0
+    reauthenticated: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -72,12 +66,6 @@ class Execution(Generic[Result]):
         self.fixed_server = fixed_server
         self.pin = pin
         self.server = fixed_server
-        self.server_session: ServerSession | None = None
-        self.transaction_number: Int64 | None = None
-        self.retry: Retry | None = None
-        self.numbered = True
-        self.wire_version = 0
-        self.reauthenticated: frozenset[int] = frozenset()
 
     @property
     def in_transaction(self) -> bool:

@@ -21,7 +21,7 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.pin import Pin
 from motor.driver.exchange import Exchange
-from motor.driver.execution import Execution
+from motor.driver.execution import Execution, Retry
 from motor.driver.operations.end_sessions import EndSessions
 from motor.driver.operations.kill_cursors import KillCursors
 from motor.driver.operations.operation import Operation, Target
@@ -61,14 +61,14 @@ class Executor:
 
     async def run(self, execution: Execution[Result]) -> Result:
         """Run an operation that belongs together with others, in a session, on a server or a connection of theirs."""
-        session = execution.session
+        operation, session = execution.operation, execution.session
         try:
             while True:
                 pin = None if execution.pin is None and session is None else self._pin(execution)
                 connection: Connection | None = None
                 server = execution.server
                 if server is None and session is None and execution.retry is None:
-                    server = self.topology.select_now(execution.operation.selector)
+                    server = self.topology.select_now(operation.selector)
                 try:
                     server = execution.server = server or await self.select(execution)
                     server.operation_count += 1
@@ -76,7 +76,14 @@ class Executor:
                         connection = server.pool.take() or await server.pool.check_out()
                     else:
                         connection = await self._pinned(pin, server)
-                    self._enter_session(execution, server, connection)
+                    if session is not None:
+                        self._enter_session(execution, session, server)
+                    elif execution.server_session is None:
+                        execution.server_session = self.topology.sessions.acquire()
+                    if self.retries_writes and not operation.is_read and operation.retryable:
+                        self._number(execution, server, connection)
+                    if execution.retry is not None:
+                        self._tell_of(execution.retry, operation)
                     result = await self._exchange.run(execution, server, connection)
                     if session is not None:
                         session.transaction.completed_command = True
@@ -169,28 +176,16 @@ class Executor:
         assert pin.connection is not None
         return pin.connection
 
-    def _enter_session(self, execution: Execution[Any], server: Server, connection: Connection) -> None:
-        """Take part in the session, with a number of its own for what may be written once only."""
-        session, operation = execution.session, execution.operation
-        if session is None:
-            if execution.server_session is None:
-                execution.server_session = self.topology.sessions.acquire()
-        else:
-            execution.server_session = session.materialize(self.topology.sessions)
-            if session.in_transaction:
-                session.transaction.pin_to(server.description)
-        if not operation.is_read and self._retries.retries_writes and operation.retryable:
-            self._number(execution, server, connection)
-        if execution.retry is not None:
-            self._exchange.monitor.retrying(
-                operation.name, operation.operation_id, execution.retry.attempts, operation.is_read
-            )
+    def _enter_session(self, execution: Execution[Any], session: Session, server: Server) -> None:
+        execution.server_session = session.materialize(self.topology.sessions)
+        if session.in_transaction:
+            session.transaction.pin_to(server.description)
 
     def _number(self, execution: Execution[Any], server: Server, connection: Connection) -> None:
-        if execution.in_transaction:
+        """Give what may be written only once a number, by which the server knows it again."""
+        if execution.session is not None and execution.session.in_transaction:
             return
-        supported = server.description.retryable_writes_supported and connection.supports_sessions
-        if not supported or not execution.operation.has_session:
+        if not (server.supports_retryable_writes and connection.supports_sessions):
             execution.numbered = False
             retry = execution.retry
             if retry is not None and retry.error is not None and not retry.overloaded:
@@ -198,6 +193,9 @@ class Executor:
         elif execution.transaction_number is None:
             assert execution.server_session is not None
             execution.transaction_number = execution.server_session.next_transaction_number()
+
+    def _tell_of(self, retry: Retry, operation: Operation[Any]) -> None:
+        self._exchange.monitor.retrying(operation.name, operation.operation_id, retry.attempts, operation.is_read)
 
     async def _reauthenticated(self, execution: Execution[Any], connection: Connection, error: PyMongoError) -> bool:
         """Whether the server wanted the client to prove again who it is, and it has done so: once a connection."""

@@ -145,7 +145,8 @@ class Proxy:
     """Listens while its ``async with`` block runs, and passes on what comes to the server at the port `target`.
 
     `decide` is asked about each command, greetings aside. `hello` changes what the server says of itself. `dice` choose
-    how much of a message gets through. `sent` has all that came, in order. While it is `mute` whoever connects gets no
+    how much of a message gets through. `sent` has all that came, in order, and `cuts` says how
+    much of it was cut. While it is `mute` whoever connects gets no
     answer.
     """
 
@@ -160,6 +161,7 @@ class Proxy:
         self.sent: list[Sent] = []
         self.decide = decide
         self.dice = dice or random.Random(0)
+        self.cuts = 0
         self.mute = False
         self.port = 0
         self._target = target
@@ -172,13 +174,13 @@ class Proxy:
 
     @property
     def uri(self) -> str:
-        """The connection string."""
+        """The connection string of a client that doesn't follow the server's own description of itself past us."""
         return f"mongodb://{_HOST}:{self.port}/?directConnection=true"
 
     @property
-    def cuts(self) -> int:
-        """How many commands were cut."""
-        return sum(sent.cut is not None for sent in self.sent)
+    def balanced_uri(self) -> str:
+        """That of a client that takes us for a load balancer."""
+        return f"mongodb://{_HOST}:{self.port}/?loadBalanced=true"
 
     def asked(self, message: bytes) -> Cut | None:
         """Take note of a request. The result is where it is to be cut."""
@@ -190,6 +192,7 @@ class Proxy:
             sent.attempt = self._attempts[key] = self._attempts.get(key, 0) + 1
         self.sent.append(sent)
         sent.cut = self.decide(sent) if self.decide is not None else None
+        self.cuts += sent.cut is not None
         return sent.cut
 
     def answered(self, message: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from pymongo.errors import PyMongoError, WaitQueueTimeoutError
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.safety.proxy import Proxy
 from tests.safety.test_transitions import started
+
+# PyMongo leaves sockets behind that were being connected when their time was over.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 DRIVERS = {"pymongo": AsyncMongoClient, "motor": AsyncIOMotorClient}
 
@@ -58,6 +62,7 @@ async def stages(uri: str) -> AsyncIterator[list[Stage]]:
             for client in stage.clients:
                 await client.close()
     await direct.drop_database("motor_test_phases")
+    gc.collect()
     await direct.close()
 
 

@@ -31,12 +31,14 @@ def before(number: int, statement: int = 0) -> dict[str, Any]:
 class Write(ABC):
     """A kind of write; `statements` are what each operation consists of, `commands` is in how many it is sent.
 
-    That is for a server that takes two statements at a time.
+    That is for a server that takes two statements at a time. The operations are spread over so many `collections`,
+    because it takes the embedded server long to find and modify a document of many.
     """
 
     name: str
     statements: tuple[str, ...]
     commands = 1
+    collections = 1
 
     def documents(self, number: int) -> list[dict[str, Any]]:
         """What has to be there before."""
@@ -112,6 +114,7 @@ class FindsAndUpdates(Write):
 
     name = "find_one_and_update"
     statements = (UPDATE,)
+    collections = 8
 
     async def run(self, collection: Any, number: int) -> None:
         """A second one would return a 2."""
@@ -126,6 +129,7 @@ class FindsAndReplaces(Write):
 
     name = "find_one_and_replace"
     statements = (REPLACE,)
+    collections = 8
 
     async def run(self, collection: Any, number: int) -> None:
         """A second one would find nothing."""
@@ -138,6 +142,7 @@ class FindsAndDeletes(Write):
 
     name = "find_one_and_delete"
     statements = (DELETE,)
+    collections = 8
 
     async def run(self, collection: Any, number: int) -> None:
         """A second one would find nothing."""

@@ -205,7 +205,8 @@ class Pool:
         waiter: asyncio.Future[Connection] = self._loop.create_future()
         self._waiters.append(waiter)
         self._open_more()
-        timer = self._start_timer(waiter)
+        timeout: float | None = timeouts.configured() or self._wait_queue_timeout
+        timer = self._start_timer(waiter, timeout) if timeout else None
         try:
             return await waiter
         except (asyncio.CancelledError, WaitQueueTimeoutError):
@@ -218,10 +219,7 @@ class Pool:
             if timer is not None:
                 timer.cancel()
 
-    def _start_timer(self, waiter: asyncio.Future[Connection]) -> asyncio.TimerHandle | None:
-        timeout: float | None = timeouts.configured() or self._wait_queue_timeout
-        if not timeout:
-            return None
+    def _start_timer(self, waiter: asyncio.Future[Connection], timeout: float) -> asyncio.TimerHandle:
         left = timeouts.remaining()
         return self._loop.call_later(timeout if left is None else max(left, 0), self._expire, waiter, timeout)
 

@@ -60,7 +60,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     @property
     def retryable(self) -> bool:
         """Whether it may be sent twice: not if one statement of its kind writes to several documents."""
-        return self.acknowledged and not self.multi
+        return self.acknowledged and self.part_of_acknowledged and not self.multi
 
     @property
     def operation_id(self) -> int:

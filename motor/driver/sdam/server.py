@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Server:
     """Holds what belongs to one address. `operation_count` is how many operations are under way on it."""
 
-    __slots__ = ("description", "monitor", "operation_count", "pool")
+    __slots__ = ("description", "monitor", "operation_count", "pool", "supports_retryable_writes")
 
     def __init__(self, description: ServerDescription, topology: Topology, options: ClientOptions) -> None:
         address = description.address
-        self.description = description
+        self.describe(description)
         self.operation_count = 0
         pool_monitor = PoolMonitor(address, options.event_listeners, topology.settings.topology_id)
         self.pool = Pool(
@@ -33,6 +33,11 @@ class Server:
         )
         # Behind a load balancer there is nothing to be monitored.
         self.monitor = None if options.load_balanced else Monitor(address, topology, options, topology.events)
+
+    def describe(self, description: ServerDescription) -> None:
+        """Take note of what the server is now."""
+        self.description = description
+        self.supports_retryable_writes = description.retryable_writes_supported
 
     def request_check(self) -> None:
         """Have the server checked soon."""

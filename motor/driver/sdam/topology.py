@@ -316,7 +316,7 @@ class Topology:
                 self.events.server_opened(address)
                 self._servers[address] = Server(server_description, self, self.settings.options)
             else:
-                server.description = server_description
+                server.describe(server_description)
         self._suitable.clear()
         if not self._is_polled():
             self._stop_polling()
