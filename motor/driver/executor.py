@@ -101,7 +101,7 @@ class Executor:
                     raise
                 finally:
                     if session is not None and connection is not None and connection.busy:
-                        session.transaction.abandoned = connection
+                        session.transaction.abandoned = connection.settled()
                     if server is not None:
                         server.operation_count -= 1
                     if server is not None and connection is not None and pin is None:

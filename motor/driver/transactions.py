@@ -115,7 +115,7 @@ async def _end(executor: Executor, session: Session, operation: EndTransaction) 
     abandoned, session.transaction.abandoned = session.transaction.abandoned, None
     if abandoned is not None:
         # Else the end might overtake a command of its own transaction, which would then begin it anew.
-        await abandoned.settle()
+        await asyncio.wait([abandoned])
     await executor.execute(operation, session)
 
 

@@ -14,7 +14,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import Request, ScriptedServer, when
+from tests.driver.scripted import PATIENCE, Request, ScriptedServer, when
 
 
 async def cancelled(task: asyncio.Future[Any]) -> None:
@@ -143,3 +143,28 @@ async def test_a_session_with_an_abandoned_command_is_not_used_again(server, con
         await client.db.c.find_one({"_id": number})
     finds = [request for request in server.requests if request.name == "find"]
     assert spoilt not in [bytes(request.command["lsid"]["id"]) for request in finds]
+
+
+async def test_an_abort_does_not_wait_for_what_somebody_else_does(server, connect):
+    """The abandoned reply has come, and the next in the queue has got the connection and is at work on it."""
+    client = connect(server, maxPoolSize=1)
+    await client.db.c.find_one({"_id": 1})
+    first, second = asyncio.Event(), asyncio.Event()
+    server.script("update", when(first))
+    server.script("find", when(second))
+    session = client.start_session()
+    session.start_transaction()
+    updating = asyncio.ensure_future(client.db.c.update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session))
+    await server.until(lambda: "update" in server.names)
+    await cancelled(updating)
+    finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
+    await server.until(lambda: len(pool_of(client)._waiters) == 1)
+    first.set()
+    await server.until(lambda: server.names.count("find") == 2)
+    ending = asyncio.ensure_future(session.end_session())
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    second.set()
+    await finding
+    await asyncio.wait_for(ending, PATIENCE)
+    assert server.names[-1] == "abortTransaction"

@@ -194,12 +194,11 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         elif self.busy:
             self._on_abandoned = take
 
-    async def settle(self) -> None:
-        """Wait until a reply that nobody waits for any more has come, or the connection is closed."""
-        if self.busy and not self.closed:
-            if self._settled is None:
-                self._settled = self.loop.create_future()
-            await asyncio.wait([self._settled])
+    def settled(self) -> asyncio.Future[None]:
+        """Done when the reply that nobody waits for any more has come, or the connection is closed."""
+        if self._settled is None:
+            self._settled = self.loop.create_future()
+        return self._settled
 
     async def send_unacknowledged(self, message: bytes) -> None:
         """Send a message that has no reply; wait while the transport's buffer is full."""

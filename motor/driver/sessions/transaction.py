@@ -5,6 +5,7 @@ Source: the MongoDB specification "Transactions".
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
@@ -13,7 +14,6 @@ from bson.int64 import Int64
 from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, TransactionOptions
-from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pin import Pin
 from motor.driver.cmap.pool import PinHolder
 from motor.driver.sessions.server_session import ServerSession
@@ -37,8 +37,8 @@ class Transaction:
     """One transaction of a session, or none.
 
     Through mongos all of it goes to the one that it began on, behind a load balancer over the connection that it began
-    on. `attempts` counts how often its end was sent; `abandoned` is a connection on which one of its commands may be
-    under way still, though nobody waits for the reply. `unsettled` says that its commit was given up, or
+    on. `attempts` counts how often its end was sent; `abandoned` is done when a command of its that nobody
+    waits for any more has ended. `unsettled` says that its commit was given up, or
     never sent.
     """
 
@@ -61,7 +61,7 @@ class Transaction:
         self.state = TransactionState.NONE
         self.pin = Pin(PinHolder.TRANSACTION)
         self._unnumbered = 0
-        self.abandoned: Connection | None = None
+        self.abandoned: asyncio.Future[None] | None = None
         self.reset()
 
     @property
