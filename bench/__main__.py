@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import ahead, chart, report, streams
+from . import ahead, bandwidth, chart, files, report, streams
 from .drivers import DRIVERS, LOOPS, OURS, ROOT, Unavailable, install
 from .figures import Figures
 from .measure import Bench
@@ -16,7 +16,7 @@ from .processes import Server, Worker, cores
 from .results import Results
 from .worker.cases import CASES
 
-OWN_TABLES = (streams.NAME, ahead.NAME)
+OWN_TABLES = (streams.NAME, ahead.NAME, bandwidth.NAME, files.NAME)
 """The measurements that are more than what an operation costs."""
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 README = ROOT / "README.md"
@@ -68,6 +68,10 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Results:
         results = replace(results, streams=await streams.measure(drivers, loops, console, quick=arguments.quick))
     if ahead.NAME in wanted:
         results = replace(results, ahead=await ahead.measure(drivers, loops, console, quick=arguments.quick))
+    if bandwidth.NAME in wanted:
+        results = replace(results, bandwidth=await bandwidth.measure(drivers, loops, console, quick=arguments.quick))
+    if files.NAME in wanted:
+        results = replace(results, gridfs=await files.measure(drivers, loops, console, quick=arguments.quick))
     return results
 
 

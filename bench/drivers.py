@@ -30,10 +30,13 @@ class Driver:
         return ENVIRONMENTS / self.environment / "bin" / "python"
 
 
-OURS = Driver("motor", "Motor 4", "motor", ("pymongo", "uvloop"))
-MOTOR_3 = Driver("motor-3.7.1", "Motor 3.7.1", "motor-3.7.1", ("motor==3.7.1", "uvloop"))
-PYMONGO_ASYNC = Driver("pymongo-async", "PyMongo Async", "pymongo", ("pymongo", "uvloop"))
-PYMONGO_SYNC = Driver("pymongo-sync", "PyMongo (sync)", "pymongo", ("pymongo", "uvloop"), (NO_LOOP,))
+PYMONGO = "pymongo[snappy,zstd]"
+"""With all of its compressors."""
+
+OURS = Driver("motor", "Motor 4", "motor", (PYMONGO, "uvloop"))
+MOTOR_3 = Driver("motor-3.7.1", "Motor 3.7.1", "motor-3.7.1", ("motor==3.7.1", PYMONGO, "uvloop"))
+PYMONGO_ASYNC = Driver("pymongo-async", "PyMongo Async", "pymongo", (PYMONGO, "uvloop"))
+PYMONGO_SYNC = Driver("pymongo-sync", "PyMongo (sync)", "pymongo", (PYMONGO, "uvloop"), (NO_LOOP,))
 MONGOJET = Driver("mongojet", "mongojet", "mongojet", ("mongojet", "uvloop"))
 
 DRIVERS = {driver.name: driver for driver in (OURS, MOTOR_3, PYMONGO_ASYNC, PYMONGO_SYNC, MONGOJET)}

@@ -36,15 +36,16 @@ class Replies:
     """
 
     def __init__(self, address: str) -> None:
-        hello = _hello(address)
-        self.legacy_hello = _op_reply(hello)
+        self.address = address
+        greeting = hello(address)
+        self.legacy_hello = op_reply(greeting)
         self.unknown = op_msg({"ok": 0.0, "errmsg": "the replay server has no such command", "code": 59})
         self.by_command = {
             name.encode(): op_msg({**reply, "ok": 1.0})
             for name, reply in {
-                "hello": hello,
-                "isMaster": hello,
-                "ismaster": hello,
+                "hello": greeting,
+                "isMaster": greeting,
+                "ismaster": greeting,
                 "ping": {},
                 "endSessions": {},
                 "buildInfo": {"version": "8.0.4", "versionArray": [8, 0, 4, 0], "maxBsonObjectSize": 16777216},
@@ -63,7 +64,8 @@ class Replies:
         }
 
 
-def _hello(address: str) -> Document:
+def hello(address: str) -> Document:
+    """What the server says of itself."""
     return {
         "helloOk": True,
         "isWritablePrimary": True,
@@ -103,7 +105,8 @@ def op_msg(reply: Mapping[str, Any]) -> Reply:
     return _message(OP_MSG, struct.pack("<iB", 0, 0) + bson.encode({**reply, **_GOSSIP}))
 
 
-def _op_reply(reply: Mapping[str, Any]) -> Reply:
+def op_reply(reply: Mapping[str, Any]) -> Reply:
+    """A reply in the protocol of old, in which some drivers say hello."""
     return _message(OP_REPLY, struct.pack("<iqii", 8, 0, 0, 1) + bson.encode({**reply, "ok": 1.0, **_GOSSIP}))
 
 

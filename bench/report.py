@@ -6,16 +6,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from . import ahead, streams
+from . import ahead, bandwidth, files, streams
 from .ahead import AheadTable
+from .bandwidth import BandwidthTable
 from .drivers import DRIVERS, OURS, Driver
 from .figures import Figure, Figures
+from .files import GridFSTable
 from .results import Results
 from .streams import StreamsTable
 from .targets import Outcome
 from .worker.cases import Case
 
 NOTHING = "-"
+
+OwnTable = StreamsTable | AheadTable | BandwidthTable | GridFSTable
 
 
 def print_tables(results: Results, console: Console) -> None:
@@ -34,7 +38,7 @@ def print_tables(results: Results, console: Console) -> None:
             if case.drains:
                 table.add_row("  longest stall, ms (worst)", *_stalls(results.figures, results.drivers, loop, case))
         console.print(table, markup=False)
-    for head, own in ((streams.HEAD, results.streams), (ahead.HEAD, results.ahead)):
+    for head, own in _own_tables(results):
         _print_own_table(head, own, console)
     for (name, loop), reason in results.unavailable.items():
         console.print(f"{DRIVERS[name].title} on {loop}: unavailable: {reason}", markup=False, highlight=False)
@@ -42,7 +46,16 @@ def print_tables(results: Results, console: Console) -> None:
         console.print(f"{DRIVERS[name].title} on {loop}: {failed} failed: {reason}", markup=False, highlight=False)
 
 
-def _print_own_table(head: tuple[str, ...], own: StreamsTable | AheadTable, console: Console) -> None:
+def _own_tables(results: Results) -> list[tuple[tuple[str, ...], OwnTable]]:
+    return [
+        (streams.HEAD, results.streams),
+        (ahead.HEAD, results.ahead),
+        (bandwidth.HEAD, results.bandwidth),
+        (files.HEAD, results.gridfs),
+    ]
+
+
+def _print_own_table(head: tuple[str, ...], own: OwnTable, console: Console) -> None:
     if own.figures:
         table = Table("", *head, title=own.caption(), box=box.SIMPLE)
         for row in own.rows():
@@ -75,7 +88,7 @@ def markdown(results: Results) -> str:
         f"what is measured: a real server adds its own time. Medians of {results.rounds} interleaved rounds. Every "
         "figure is in [docs/bench.json](docs/bench.json); `scripts/bench` measures them again."
     )
-    for head, own in ((streams.HEAD, results.streams), (ahead.HEAD, results.ahead)):
+    for head, own in _own_tables(results):
         if own.figures:
             lines += ["", f"{own.caption()}:", "", *_own_markdown_table(head, own)]
     lines += ["", f"{results.conditions()}. {method}"]
@@ -94,7 +107,7 @@ def _markdown_table(results: Results, loop: str) -> Iterator[str]:
             yield "| its longest stall of the event loop, ms (worst) | " + " | ".join(stalls) + " |"
 
 
-def _own_markdown_table(head: tuple[str, ...], own: StreamsTable | AheadTable) -> Iterator[str]:
+def _own_markdown_table(head: tuple[str, ...], own: OwnTable) -> Iterator[str]:
     yield "| | " + " | ".join(head) + " |"
     yield "|---|" + "---:|" * len(head)
     for row in own.rows():

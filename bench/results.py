@@ -9,8 +9,12 @@ from typing import Any
 
 from .ahead import NAME as AHEAD
 from .ahead import AheadTable
+from .bandwidth import NAME as BANDWIDTH
+from .bandwidth import BandwidthTable
 from .drivers import Driver
 from .figures import Figures
+from .files import NAME as GRIDFS
+from .files import GridFSTable
 from .streams import NAME as STREAMS
 from .streams import StreamsTable
 from .targets import Outcome, outcomes
@@ -29,6 +33,8 @@ class Results:
     unavailable: dict[tuple[str, str], str]
     streams: StreamsTable = field(default_factory=lambda: StreamsTable([], []))
     ahead: AheadTable = field(default_factory=lambda: AheadTable([], []))
+    bandwidth: BandwidthTable = field(default_factory=lambda: BandwidthTable([], []))
+    gridfs: GridFSTable = field(default_factory=lambda: GridFSTable(0, [], []))
     day: str = field(default_factory=lambda: date.today().isoformat())
 
     def outcomes(self) -> list[Outcome]:
@@ -38,7 +44,7 @@ class Results:
             self.loops,
             (case.name for case in self.cases),
         )
-        return [*found, *self.streams.outcomes()]
+        return [*found, *self.streams.outcomes(), *self.bandwidth.outcomes(), *self.gridfs.outcomes()]
 
     def conditions(self) -> str:
         """Versions, Python, machine and day, in one line."""
@@ -70,5 +76,7 @@ class Results:
             ],
             STREAMS: [figure.json() for figure in self.streams.figures],
             AHEAD: [figure.json() for figure in self.ahead.figures],
+            BANDWIDTH: [figure.json() for figure in self.bandwidth.figures],
+            GRIDFS: [figure.json() for figure in self.gridfs.figures],
         }
         return json.dumps(content, indent=1) + "\n"

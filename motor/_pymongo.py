@@ -6,7 +6,9 @@ place: ``tests/test_door.py`` walks the page on every supported version.
 """
 
 import copy
+from collections.abc import Mapping
 from ssl import SSLContext
+from types import SimpleNamespace
 from typing import Any, cast
 
 from bson import _array_of_documents_to_buffer as array_to_documents
@@ -31,6 +33,7 @@ from pymongo.common import (
     validate_non_negative_integer_or_none,
     validate_ok_for_replace,
     validate_ok_for_update,
+    validate_string,
     validate_string_or_none,
 )
 from pymongo.common import _CaseInsensitiveDictionary as CaseInsensitiveDictionary
@@ -38,6 +41,7 @@ from pymongo.common import validate as validate_option
 from pymongo.compression_support import _NO_COMPRESSION as NEVER_COMPRESSED
 from pymongo.cursor_shared import _CURSOR_CLOSED_ERRORS as CURSOR_CLOSED_ERRORS
 from pymongo.cursor_shared import _QUERY_OPTIONS as QUERY_OPTIONS
+from pymongo.daemon import _spawn_daemon as spawn_daemon
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import PyMongoError
 from pymongo.helpers_shared import _NOT_PRIMARY_CODES as NOT_PRIMARY_CODES
@@ -58,7 +62,13 @@ from pymongo.pool_options import _is_faas, _truncate_metadata
 from pymongo.read_preferences import _AggWritePref as AggregateWritePreference
 from pymongo.read_preferences import _ServerMode as ReadPreferenceMode
 from pymongo.server_api import _add_to_command as add_server_api
-from pymongo.server_selectors import Selection, writable_server_selector
+from pymongo.server_selectors import (
+    Selection,
+    arbiter_server_selector,
+    secondary_server_selector,
+    writable_server_selector,
+)
+from pymongo.ssl_support import get_ssl_context
 from pymongo.synchronous.auth import _SPECULATIVE_AUTH_MAP
 from pymongo.synchronous.auth import authenticate as run_mechanism
 from pymongo.topology_description import (
@@ -71,11 +81,12 @@ from pymongo.uri_parser_shared import _check_options as check_options
 from pymongo.uri_parser_shared import _handle_option_deprecations as handle_option_deprecations
 from pymongo.uri_parser_shared import _handle_security_options as handle_security_options
 from pymongo.uri_parser_shared import _normalize_options as normalize_options
-from pymongo.uri_parser_shared import _validate_uri as validate_uri
 from pymongo.uri_parser_shared import (
+    _parse_kms_tls_options,
     split_hosts,
     split_options,
 )
+from pymongo.uri_parser_shared import _validate_uri as validate_uri
 from pymongo.write_concern import validate_boolean
 
 __all__ = [
@@ -110,7 +121,9 @@ __all__ = [
     "add_to_bulk",
     "add_to_client_bulk",
     "append_metadata",
+    "arbiter_server_selector",
     "array_to_documents",
+    "auto_encryption_settings",
     "check_command_response",
     "check_options",
     "check_write_command_response",
@@ -120,9 +133,12 @@ __all__ = [
     "copy_error_labels",
     "credentials_of",
     "decode_all_selective",
+    "default_ssl_context",
     "encode_document",
     "fields_list_to_dict",
     "format_timeout_details",
+    "grid_in_document",
+    "grid_out_source",
     "handle_option_deprecations",
     "handle_security_options",
     "has_decoders",
@@ -131,11 +147,16 @@ __all__ = [
     "index_list",
     "index_name",
     "is_public_suffix",
+    "kms_connect_context",
+    "kms_credentials",
+    "kms_ssl_contexts",
     "non_default_pool_options",
     "normalize_options",
     "overload_policy",
     "remove_error_label",
     "run_mechanism",
+    "secondary_server_selector",
+    "spawn_daemon",
     "speculative_authentication",
     "split_hosts",
     "split_options",
@@ -152,6 +173,7 @@ __all__ = [
     "validate_ok_for_replace",
     "validate_ok_for_update",
     "validate_option",
+    "validate_string",
     "validate_string_or_none",
     "validate_uri",
     "writable_server_selector",
@@ -259,7 +281,9 @@ def compressors_of(options: ClientOptions) -> list[str]:
 def compressor_for(options: ClientOptions, offered: list[str] | None) -> Any:
     """What compresses with the first of the server's compressors that are the client's, too; ``None`` without any."""
     settings = options.pool_options._compression_settings
-    return settings.get_compression_context(offered) if settings is not None else None
+    if settings is None:
+        return None
+    return settings.get_compression_context([name for name in offered or [] if name in settings.compressors])
 
 
 def append_metadata(options: ClientOptions, driver_info: DriverInfo) -> None:
@@ -275,3 +299,73 @@ def is_public_suffix(domain: str) -> bool:
     from pymongo._psl import is_public_suffix
 
     return is_public_suffix(domain)
+
+
+def auto_encryption_settings(options: Any) -> dict[str, Any]:
+    """What an :class:`~pymongo.encryption_options.AutoEncryptionOpts` was given, by the names of its parameters."""
+    names = (
+        "kms_providers",
+        "key_vault_namespace",
+        "key_vault_client",
+        "schema_map",
+        "bypass_auto_encryption",
+        "mongocryptd_uri",
+        "mongocryptd_bypass_spawn",
+        "mongocryptd_spawn_path",
+        "mongocryptd_spawn_args",
+        "kms_tls_options",
+        "crypt_shared_lib_path",
+        "crypt_shared_lib_required",
+        "bypass_query_analysis",
+        "encrypted_fields_map",
+        "key_expiration_ms",
+    )
+    settings = {name: getattr(options, f"_{name}") for name in names}
+    # PyMongo has it since 4.19.
+    settings["kms_connect_callback"] = getattr(options, "_kms_connect_callback", None)
+    return settings
+
+
+def kms_ssl_contexts(tls_options: Mapping[str, Any] | None) -> dict[str, SSLContext]:
+    """The TLS contexts for key management services, by the names of those that have options of their own. It may read
+    files.
+
+    Raises TypeError or :class:`~pymongo.errors.ConfigurationError` for options that cannot be right, or are not secure.
+    """
+    contexts: Any = _parse_kms_tls_options(copy.deepcopy(tls_options), False)
+    return cast("dict[str, SSLContext]", contexts)
+
+
+def default_ssl_context() -> SSLContext:
+    """A TLS context that trusts whom the system trusts. It reads files."""
+    context: Any = get_ssl_context(None, None, None, None, False, False, False, False)
+    return cast("SSLContext", context)
+
+
+def kms_connect_context(address: Address, timeout: float) -> Any:
+    """What a ``kms_connect_callback`` is given: PyMongo has a class for it since 4.19."""
+    host, port = address
+    try:
+        from pymongo.encryption_options import KMSConnectContext  # type: ignore[attr-defined]  # not in every PyMongo
+    except ImportError:
+        return SimpleNamespace(host=host, port=port, timeout=timeout)
+    return KMSConnectContext(host, cast("int", port), timeout)
+
+
+def kms_credentials(kms_providers: Mapping[str, Any]) -> dict[str, Any]:
+    """The credentials that the machine or its cloud has for those providers that were given none. It may block."""
+    from pymongocrypt.synchronous.credentials import _ask_for_kms_credentials
+
+    credentials: dict[str, Any] = _ask_for_kms_credentials(kms_providers)
+    return credentials
+
+
+def grid_in_document(grid_in: Any) -> dict[str, Any]:
+    """The document of a file that PyMongo would write."""
+    document: dict[str, Any] = dict(grid_in._file)
+    return document
+
+
+def grid_out_source(grid_out: Any) -> tuple[Any, Any]:
+    """What PyMongo knows of a file that it would read: the id that it was asked for, and the file's document."""
+    return grid_out._file_id, grid_out._file

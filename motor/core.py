@@ -12,6 +12,7 @@ from motor.api.command_cursor import (
 )
 from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.database import AgnosticDatabase
+from motor.api.encryption import AgnosticClientEncryption
 from motor.api.session import AgnosticClientSession
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "AgnosticBaseProperties",
     "AgnosticChangeStream",
     "AgnosticClient",
+    "AgnosticClientEncryption",
     "AgnosticClientSession",
     "AgnosticCollection",
     "AgnosticCommandCursor",

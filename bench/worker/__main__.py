@@ -2,8 +2,9 @@
 
 A request is {"case": ..., "operations": ..., "profile": ...}. Its answer is {"cpu": ..., "wall": ..., "stalls": [...]},
 in seconds: CPU (user and system, of all threads) and wall time an operation, and the longest stall of each drain; or
-{"error": ...}. One with a "step" is for the change streams, one with "ahead" reads many batches; they are answered as
-`streams` and `ahead` say. The first line says which versions run, or why none does.
+{"error": ...}. One with a "step" is for the change streams, one with "ahead" reads many batches, one with "gridfs"
+moves a file, one with "readings" reads a large collection; they are answered as `streams`, `ahead`, `files` and
+`bandwidth` say. The first line says which versions run, or why none does.
 """
 
 import argparse
@@ -20,8 +21,10 @@ from typing import Any, TextIO
 
 from .ahead import read_batches
 from .async_cases import prepare as prepare_async
+from .bandwidth import read_all, read_all_sync
 from .cases import CASES
 from .drivers import Opened, open_driver, open_sync
+from .files import transfer
 from .streams import Streams
 from .sync_cases import prepare as prepare_sync
 
@@ -69,6 +72,8 @@ async def answer_async(driver: Opened, request: dict[str, Any]) -> dict[str, Any
 
 def answer_sync(database: Any, request: dict[str, Any]) -> dict[str, Any]:
     try:
+        if "readings" in request:
+            return read_all_sync(database, request)
         timed = prepare_sync(database, CASES[request["case"]], request["operations"])
         with Stopwatch(request["operations"], request["profile"]) as stopwatch:
             timed()
@@ -96,7 +101,11 @@ async def answer_any(driver: Opened, streams: Streams, request: dict[str, Any]) 
     if "case" in request:
         return await answer_async(driver, request)
     try:
-        return await (streams.answer(request) if "step" in request else read_batches(driver, request))
+        if "step" in request:
+            return await streams.answer(request)
+        if "readings" in request:
+            return await read_all(driver, request)
+        return await (transfer if "gridfs" in request else read_batches)(driver, request)
     except Exception as error:
         return failure(error)
 

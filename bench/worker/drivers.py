@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module, metadata
 from typing import Any
 
@@ -16,6 +17,8 @@ class Opened:
     """Takes a collection, gives the cursor over all its documents."""
     watch: Callable[[Any], Awaitable[Any]]
     """Takes a collection, gives a change stream."""
+    bucket: Callable[[], Any] | None = None
+    """Gives a GridFS bucket."""
 
 
 async def open_driver(name: str, uri: str) -> Opened:
@@ -23,14 +26,15 @@ async def open_driver(name: str, uri: str) -> Opened:
         return await _open_mongojet(uri)
     if name == "pymongo-async":
         client = import_module("pymongo").AsyncMongoClient(uri)
-        return Opened(_versions("pymongo", "uvloop"), client[DATABASE].get_collection, _find, _open_watch)
-    if name == "motor":
-        client = import_module("motor.motor_asyncio").AsyncIOMotorClient(uri)
+        database = client[DATABASE]
+        bucket = partial(import_module("gridfs").AsyncGridFSBucket, database)
+        return Opened(_versions("pymongo", "uvloop"), database.get_collection, _find, _open_watch, bucket)
+    if name in ("motor", "motor-3.7.1"):
+        motor_asyncio = import_module("motor.motor_asyncio")
         versions = {"motor": str(import_module("motor").version), **_versions("pymongo", "uvloop")}
-        return Opened(versions, client[DATABASE].get_collection, _find, _watch)
-    if name == "motor-3.7.1":
-        client = import_module("motor.motor_asyncio").AsyncIOMotorClient(uri)
-        return Opened(_versions("motor", "pymongo", "uvloop"), client[DATABASE].get_collection, _find, _watch)
+        database = motor_asyncio.AsyncIOMotorClient(uri)[DATABASE]
+        bucket = partial(motor_asyncio.AsyncIOMotorGridFSBucket, database)
+        return Opened(versions, database.get_collection, _find, _watch, bucket)
     raise ValueError(f"unknown driver {name!r}")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bson.codec_options import CodecOptions
 from pymongo.errors import InvalidOperation
@@ -27,7 +28,13 @@ else:
     # Only type checkers need the default, and Python has it since 3.13 only.
     DocumentType = TypeVar("DocumentType", bound=Mapping[str, Any])
 
+OtherType = TypeVar("OtherType", bound=Mapping[str, Any])
+"""What documents are when a method is given codec options of its own."""
+
 T = TypeVar("T")
+
+BOUND_SESSION: ContextVar[Any] = ContextVar("motor bound session", default=None)
+"""The session that operations without one belong to: see :meth:`AgnosticClientSession.bind`."""
 
 
 class AgnosticBase:
@@ -55,6 +62,17 @@ class AgnosticBase:
         session._engine.check_usable()
         return session._engine
 
+    def _session_for(self, session: Any) -> Session | None:
+        """The engine's side of the session that a method was given, or else of the one that is bound.
+
+        Raises InvalidOperation, too, if that is another client's.
+        """
+        if session is None and (session := BOUND_SESSION.get()) is not None and session.client is not self._client:
+            raise InvalidOperation(
+                "Only the client that created the bound session can perform operations within its context block"
+            )
+        return self._engine_session(session)
+
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """Motor's contract: what does I/O starts at once and returns a Future, and to await it is optional."""
         if self._timeout is not None:
@@ -69,7 +87,7 @@ class AgnosticBase:
 
     def _execute(self, operation: Operation[T], session: Any = None) -> Coroutine[Any, Any, T]:
         """Check `operation`, and run it once awaited."""
-        engine_session = None if session is None else self._engine_session(session)
+        engine_session = None if session is None and BOUND_SESSION.get() is None else self._session_for(session)
         if engine_session is not None:
             operation.enter(engine_session)
         operation.prepare()
@@ -83,7 +101,7 @@ class AgnosticBase:
         return await executor.execute(operation, session)
 
 
-class AgnosticBaseProperties(AgnosticBase):
+class AgnosticBaseProperties(AgnosticBase, Generic[DocumentType]):
     """Something with options of its own for encoding, reading and writing."""
 
     def __init__(
@@ -119,7 +137,7 @@ class AgnosticBaseProperties(AgnosticBase):
         return None if self._timeout is None else self._timeout * 1000
 
     @property
-    def codec_options(self) -> CodecOptions[Any]:
+    def codec_options(self) -> CodecOptions[DocumentType]:
         """The :class:`~bson.codec_options.CodecOptions` that documents are encoded and decoded with."""
         return self._codec_options
 

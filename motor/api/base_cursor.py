@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from pymongo.errors import InvalidOperation
 
 from motor._pymongo import Address
-from motor.api.base import AgnosticBase, DocumentType
+from motor.api.base import BOUND_SESSION, AgnosticBase, DocumentType
 from motor.driver.cursors import ServerCursor
 from motor.driver.timeouts import within
 
@@ -57,16 +57,21 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         return self._explicit_session
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing more is fetched: it was closed, or the server has no more."""
+        return self._cursor.closed
+
+    @property
     def started(self) -> bool:
         """Whether the server has been asked."""
         return self._cursor.opened
 
     def read_ahead(self, enabled: bool = True) -> Self:
-        """Fetch the next batch while the application works through this one; ``False`` takes it back.
+        """Fetch the next batch while the application works through this one; with `enabled` false, no more.
 
         It gains where the server is far away and the application has work to do for each document. No more than one
         batch is fetched ahead. It has no effect on tailable and exhaust cursors, in explicit sessions and transactions,
-        and behind a load balancer.
+        and behind a load balancer. The cursor itself is the result.
 
         .. versionadded:: 4.0
         """
@@ -96,7 +101,8 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
     async def _refresh(self) -> int:
         if not self._cursor.opened:
             self._cursor.reads_ahead = self._reads_ahead
-            self._cursor.use_session(self._engine_session(self._explicit_session))
+            if self._explicit_session is not None or BOUND_SESSION.get() is not None:
+                self._cursor.use_session(self._session_for(self._explicit_session))
         if self._timeout is None:
             return await self._cursor.refresh()
         return await within(self._timeout, self._cursor.refresh())

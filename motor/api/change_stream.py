@@ -37,7 +37,7 @@ class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
 
     def __init__(
         self,
-        owner: AgnosticBaseProperties,
+        owner: AgnosticBaseProperties[Any],
         target: Target,
         all_changes_for_cluster: bool,
         pipeline: Pipeline | None,
@@ -82,7 +82,7 @@ class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
         self._stream = ChangeStream(
             self._client._deployment,
             watch,
-            self._engine_session(session),
+            self._session_for(session),
             resume_after,
             start_after,
             start_at_operation_time,

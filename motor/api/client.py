@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
 from collections.abc import Awaitable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast, overload
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
 from bson.timestamp import Timestamp
+from pymongo import MongoClient
 from pymongo.client_options import ClientOptions
+from pymongo.database import Database
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import ConfigurationError, InvalidOperation
 from pymongo.operations import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.results import ClientBulkWriteResult
-from pymongo.topology_description import TopologyDescription
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import (
+    SRV_SERVICE_NAME,
     TIMEOUT_OPTIONS,
-    Address,
     CollationIn,
     Pipeline,
     ReadPreferenceMode,
@@ -31,11 +33,14 @@ from motor._pymongo import (
     append_metadata,
     validate_list,
 )
-from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute
+from motor.api.auto_encryption import auto_encrypter
+from motor.api.base import DocumentType, OtherType, missing_attribute
 from motor.api.change_stream import AgnosticChangeStream
 from motor.api.client_settings import parse_settings
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.database import AgnosticDatabase
+from motor.api.delegate import Delegate
+from motor.api.deployment_view import DeploymentView
 from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
 from motor.driver.client_bulk import ClientBulk
@@ -54,19 +59,35 @@ _SHOWN_FIRST = ("document_class", "tz_aware", "connect")
 _NEVER_SHOWN = ("username", "password", "driver", "authmechanismproperties", "tlscertificatekeyfilepassword")
 
 
-class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
+class AgnosticClient(DeploymentView[DocumentType]):
     """Long-lived and safe to share: an application makes one and keeps it.
 
-    Takes a MongoDB URI, or hosts, and every keyword option of :class:`pymongo.AsyncMongoClient`. `io_loop` is for
-    applications that use a loop other than the current one; `read_ahead` makes each cursor fetch its next batch while
-    the application works through one (see :meth:`AgnosticBaseCursor.read_ahead`). Making a client does no I/O: it
-    connects when it is first used.
+    Takes a MongoDB URI or hosts as `host`, by default localhost, with a `port` for those that name none, 27017; and
+    every keyword option of :class:`pymongo.AsyncMongoClient`, among them `document_class` and `type_registry`, which
+    say what documents are decoded to, and `tz_aware`, whether datetimes know that they are UTC. `connect` is there for
+    PyMongo's sake. `io_loop` is for applications that use a loop other than the current one; `read_ahead` makes each
+    cursor fetch its next batch while the application works through one (see :meth:`AgnosticBaseCursor.read_ahead`).
+    The `key_vault_client` of `auto_encryption_opts` is a client of Motor's, or a :class:`pymongo.MongoClient`.
+    Making a client does no I/O: it connects when it is first used.
 
     A client belongs to the event loop that first uses it. When that loop has been closed the client can be used in
     another, where it starts afresh; used in two loops that are both alive, it raises RuntimeError.
 
-    Raises :class:`~pymongo.errors.ConfigurationError`, :class:`~pymongo.errors.InvalidURI`, TypeError or ValueError
-    for what cannot be right.
+    What does I/O starts at once and returns a Future, which may be awaited, or not. :func:`asyncio.gather`,
+    :func:`asyncio.wait_for` and :func:`asyncio.ensure_future` take Futures; :func:`asyncio.create_task` takes
+    coroutines only.
+
+    Making one raises :class:`~pymongo.errors.ConfigurationError`, :class:`~pymongo.errors.InvalidURI`, TypeError or
+    ValueError for what cannot be right. What many methods take:
+
+    - `session`: a :class:`~motor.core.AgnosticClientSession` that the operation belongs to.
+    - `comment`: any value that BSON has; the server's log and profiler show it.
+    - `codec_options`, `read_preference`, `write_concern`, `read_concern`: options that are the client's where they are
+      ``None``.
+
+    What does I/O raises :class:`~pymongo.errors.PyMongoError`: :class:`~pymongo.errors.OperationFailure` for what the
+    server refuses, :class:`~pymongo.errors.ConnectionFailure` when there is no server to ask or its connection breaks.
+    For arguments that cannot be right it is TypeError or ValueError.
     """
 
     HOST = "localhost"
@@ -100,6 +121,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             **kwargs,
         }
         self._settings = parse_settings(host, port, keywords, framework.platform_info())
+        self._delegate = Delegate(host, port, keywords, self._settings.libraries)
         options = self._settings.topology.options
         super().__init__(
             options.codec_options,
@@ -111,6 +133,8 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         self._client = self
         name = type(self).__name__
         self._deployment = Deployment(self._settings.topology, name, self._settings.completed)
+        if options.auto_encryption_opts is not None:
+            self._deployment.encrypter = auto_encrypter(self, self._settings, self._deployment)
         self._finalizer = weakref.finalize(self, self._deployment.close)
         self._finalizer.atexit = False
 
@@ -137,15 +161,37 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         """The options as PyMongo read them."""
         return self._deployment.settings.options
 
-    @property
-    def topology_description(self) -> TopologyDescription:
-        """What is known of the deployment at this moment, without waiting for anything."""
-        return self._deployment.description
+    def aconnect(self) -> asyncio.Future[None]:
+        """Begin to connect to the deployment, without waiting until it is there. Operations do so by themselves.
+
+        For a ``mongodb+srv://`` URI it asks DNS. Raises :class:`~pymongo.errors.ConfigurationError` for records or
+        certificates that cannot be had or used.
+
+        .. versionadded:: 4.0
+        """
+        return self._start(self._aconnect())
+
+    async def _aconnect(self) -> None:
+        await self._connect()
 
     @property
-    def nodes(self) -> frozenset[Address]:
-        """The addresses of the servers that answered their last check."""
-        return frozenset(server.address for server in self.topology_description.known_servers)
+    def delegate(self) -> MongoClient[DocumentType]:
+        """PyMongo's synchronous client with the same options, for libraries that take nothing else.
+
+        It is made when it is first asked for, has connections of its own, and is closed with this client. What it does
+        blocks the event loop: call it in a thread. Raises :class:`~pymongo.errors.InvalidOperation` if this client has
+        been closed before.
+        """
+        return self._delegate.client()
+
+    def wrap(self, obj: Any) -> Any:
+        """The Motor database for `obj`, a database of :attr:`delegate`.
+
+        Raises TypeError for anything else: cursors and sessions of the synchronous client cannot be used from here.
+        """
+        if not isinstance(obj, Database):
+            raise TypeError(f"wrap takes a pymongo.database.Database, not {type(obj)}")
+        return self.get_database(obj.name, obj.codec_options, obj.read_preference, obj.write_concern, obj.read_concern)
 
     def __getattr__(self, name: str) -> AgnosticDatabase[DocumentType]:
         if name.startswith("_"):
@@ -154,6 +200,30 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
 
     def __getitem__(self, name: str) -> AgnosticDatabase[DocumentType]:
         return self._family.database(self, name)
+
+    @overload
+    def get_database(
+        self,
+        name: str | None = None,
+        codec_options: None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
+    ) -> AgnosticDatabase[DocumentType]: ...
+
+    @overload
+    def get_database(
+        self,
+        name: str | None = None,
+        codec_options: CodecOptions[OtherType] = ...,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
+    ) -> AgnosticDatabase[OtherType]: ...
 
     def get_database(
         self,
@@ -164,7 +234,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         read_concern: ReadConcern | None = None,
         *,
         timeout_ms: float | None = None,
-    ) -> AgnosticDatabase[DocumentType]:
+    ) -> AgnosticDatabase[Any]:
         """A database, with options of its own where they are given; by default the one that the URI names.
 
         .. versionchanged:: 4.0 `timeout_ms`, as of :meth:`AgnosticDatabase.with_options`.
@@ -179,6 +249,26 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             self, name, codec_options, read_preference, write_concern, read_concern, timeout_ms=timeout_ms
         )
 
+    @overload
+    def get_default_database(
+        self,
+        default: str | None = None,
+        codec_options: None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+    ) -> AgnosticDatabase[DocumentType]: ...
+
+    @overload
+    def get_default_database(
+        self,
+        default: str | None = None,
+        codec_options: CodecOptions[OtherType] = ...,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+    ) -> AgnosticDatabase[OtherType]: ...
+
     def get_default_database(
         self,
         default: str | None = None,
@@ -186,7 +276,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         read_preference: ReadPreferenceMode | None = None,
         write_concern: WriteConcern | None = None,
         read_concern: ReadConcern | None = None,
-    ) -> AgnosticDatabase[DocumentType]:
+    ) -> AgnosticDatabase[Any]:
         """The database that the URI names, else `default`.
 
         Raises :class:`~pymongo.errors.ConfigurationError` if there is neither.
@@ -202,13 +292,12 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         default_transaction_options: TransactionOptions | None = None,
         snapshot: bool | None = False,
     ) -> AgnosticClientSession:
-        """Start a session: for reading what was written in it, also from secondaries; for transactions; with
-        `snapshot`, for reading at one point in time.
+        """Start a session: for reading what was written in it, also from secondaries, unless `causal_consistency` is
+        false; for transactions, with `default_transaction_options`; with `snapshot`, for reading at one point in time.
 
-        It is there at once, without I/O, and may be awaited. The forms of use:
-        ``async with client.start_session() as session``, ``async with await client.start_session() as session`` and
-        ``with (await client.start_session()) as session``. Raises :class:`~pymongo.errors.ConfigurationError` for both
-        of `causal_consistency` and `snapshot`.
+        It is there at once, without I/O, and may be awaited. The forms of use: ``async with client.start_session() as
+        session``, ``async with await client.start_session() as session`` and ``with (await client.start_session()) as
+        session``. Raises :class:`~pymongo.errors.ConfigurationError` for both of `causal_consistency` and `snapshot`.
         """
         options = SessionOptions(causal_consistency, default_transaction_options, snapshot)
         return self._family.session(self, options)
@@ -222,7 +311,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         batch_size: int | None = None,
         collation: CollationIn | None = None,
         start_at_operation_time: Timestamp | None = None,
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         start_after: Mapping[str, Any] | None = None,
         comment: Any = None,
         full_document_before_change: str | None = None,
@@ -254,20 +343,26 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
             show_expanded_events,
         )
 
-    def server_info(self, session: Any = None) -> asyncio.Future[dict[str, Any]]:
-        """What the server says of itself: its ``buildInfo``."""
+    def server_info(self, session: AgnosticClientSession | None = None) -> asyncio.Future[dict[str, Any]]:
+        """What the server says of itself, a document: its ``buildInfo``."""
         target = Target("admin")
         return self._run(RunCommand(target, "buildinfo", 1, {}, ReadPreference.PRIMARY), session)
 
     def list_databases(
-        self, session: Any = None, comment: Any = None, **kwargs: Any
+        self, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
     ) -> AgnosticLatentCommandCursor[dict[str, Any]]:
-        """A cursor over the databases, each a document with ``name``, ``sizeOnDisk`` and ``empty``."""
+        """A cursor over the databases, each a document with ``name``, ``sizeOnDisk`` and ``empty``.
+
+        It is there at once, and asks the server when it is first read or awaited. Keywords are the command's options:
+        filter, nameOnly, authorizedDatabases.
+        """
         operation = ListDatabases(Target("admin", "$cmd"), kwargs, comment)
         return self._family.latent_command_cursor(self._plain_admin()["$cmd"], operation, session)
 
-    def list_database_names(self, session: Any = None, comment: Any = None) -> asyncio.Future[list[str]]:
-        """The names of the databases."""
+    def list_database_names(
+        self, session: AgnosticClientSession | None = None, comment: Any = None
+    ) -> asyncio.Future[list[str]]:
+        """The names of the databases, a list."""
         return self._start(self._list_database_names(session, comment))
 
     async def _list_database_names(self, session: Any, comment: Any) -> list[str]:
@@ -275,9 +370,12 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         return [database["name"] for database in (await self._execute(operation, session))["firstBatch"]]
 
     def drop_database(
-        self, name_or_database: str | AgnosticDatabase[Any], session: Any = None, comment: Any = None
+        self,
+        name_or_database: str | AgnosticDatabase[Any],
+        session: AgnosticClientSession | None = None,
+        comment: Any = None,
     ) -> asyncio.Future[None]:
-        """Drop a database; one that is not there is no error."""
+        """Drop a database, `name_or_database`; one that is not there is no error."""
         return self._start(self._drop_database(name_or_database, session, comment))
 
     async def _drop_database(self, name: str | AgnosticDatabase[Any], session: Any, comment: Any) -> None:
@@ -293,7 +391,7 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     def bulk_write(
         self,
         models: Sequence[WriteModel],
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         ordered: bool = True,
         verbose_results: bool = False,
         bypass_document_validation: bool | None = None,
@@ -301,15 +399,16 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         let: Mapping[str, Any] | None = None,
         write_concern: WriteConcern | None = None,
     ) -> asyncio.Future[ClientBulkWriteResult]:
-        """Run a list of writes to any number of collections: PyMongo's InsertOne, UpdateOne, UpdateMany, ReplaceOne,
-        DeleteOne and DeleteMany, each with its `namespace`. Needs MongoDB 8.0.
+        """Run a list of writes, `models`, to any number of collections: PyMongo's InsertOne, UpdateOne, UpdateMany,
+        ReplaceOne, DeleteOne and DeleteMany, each with its `namespace`. Needs MongoDB 8.0.
 
-        Ordered, they run one after the other and the first error ends it; unordered, all are tried. With
-        `verbose_results` the result holds that of each one. Raises
-        :class:`~pymongo.errors.ClientBulkWriteException`, which says what was done and what was not, and
+        `ordered`, they run one after the other and the first error ends it; else all are tried. `let` holds values that
+        expressions find as ``$$name``; with `bypass_document_validation` what collections' validators would refuse is
+        written. The result is a :class:`~pymongo.results.ClientBulkWriteResult`; with `verbose_results` it holds that
+        of each write.
+
+        Raises :class:`~pymongo.errors.ClientBulkWriteException`, which says what was done and what was not, and
         :class:`~pymongo.errors.InvalidOperation` for what cannot go together.
-
-        .. versionadded:: 4.0
         """
         options = (ordered, verbose_results, bypass_document_validation, comment, let)
         return self._start(self._bulk_write(models, session, options, write_concern))
@@ -317,7 +416,9 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     async def _bulk_write(
         self, models: Sequence[WriteModel], session: Any, options: tuple[Any, ...], write_concern: WriteConcern | None
     ) -> ClientBulkWriteResult:
-        engine_session = self._engine_session(session)
+        if self.options.auto_encryption_opts is not None:
+            raise InvalidOperation(f"{type(self).__name__}.bulk_write does not currently support automatic encryption")
+        engine_session = self._session_for(session)
         if engine_session is not None and engine_session.in_transaction and write_concern is not None:
             raise InvalidOperation("Cannot set write concern after starting a transaction")
         ordered, verbose = options[:2]
@@ -338,7 +439,8 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         return ClientBulkWriteResult(result, True, verbose)
 
     def append_metadata(self, driver_info: DriverInfo) -> None:
-        """Add a library's name to what new connections tell the server; the same one again changes nothing.
+        """Add a library's name, `driver_info`, to what new connections tell the server; the same one again changes
+        nothing.
 
         Raises TypeError for what is not a :class:`~pymongo.driver_info.DriverInfo`.
 
@@ -356,7 +458,14 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
         the turn in which it lets go of the sockets, for an application that ends the loop right after.
         """
         self._deployment.close()
-        return _Turn()
+        return Turn(self._delegate.close())
+
+    def aclose(self) -> Awaitable[None]:
+        """The same as :meth:`close`.
+
+        .. versionadded:: 4.0
+        """
+        return self.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -364,22 +473,28 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
-    def _plain_admin(self) -> AgnosticDatabase[DocumentType]:
+    def _plain_admin(self) -> AgnosticDatabase[Any]:
         return self.get_database("admin", DEFAULT_CODEC_OPTIONS, ReadPreference.PRIMARY, WriteConcern())
 
-    def _identity(self) -> tuple[object, ...]:
+    def eq_props(self) -> tuple[Any, ...]:
+        """What makes two clients equal: the hosts that they were given, the name of the replica set, and of an SRV
+        record its domain and service.
+
+        .. versionadded:: 4.0
+        """
         topology = self._settings.topology
         seeds = tuple(sorted(topology.seeds, key=str))
-        service = None if topology.srv is None else topology.srv.service_name
-        return seeds, topology.options.replica_set_name, service
+        srv = topology.srv
+        domain, service = (None, SRV_SERVICE_NAME) if srv is None else (srv.fqdn, srv.service_name)
+        return seeds, topology.options.replica_set_name, domain, service
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, type(self)):
-            return self._identity() == other._identity()
+            return self.eq_props() == other.eq_props()
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._identity())
+        return hash(self.eq_props())
 
     def __repr__(self) -> str:
         topology = self._settings.topology
@@ -395,16 +510,27 @@ class AgnosticClient(AgnosticBaseProperties, Generic[DocumentType]):
     __iter__ = None
 
     def __next__(self) -> NoReturn:
+        """Raises TypeError: a client is no iterator; ``client["next"]`` is a database.
+
+        .. versionadded:: 4.0
+        """
         raise TypeError(f"{type(self).__name__!r} object is not iterable")
 
     next = __next__
 
 
-class _Turn:
-    """Awaited, it gives the loop one turn; unlike a Future it needs no loop if nobody awaits it."""
+class Turn:
+    """Awaited, it gives the loop one turn, and waits for a thread, if there is one; unlike a Future it needs no loop if
+    nobody awaits it.
+    """
 
-    def __await__(self) -> Generator[None, None, None]:
+    def __init__(self, thread: threading.Thread | None = None) -> None:
+        self._thread = thread
+
+    def __await__(self) -> Generator[Any, None, None]:
         yield
+        if self._thread is not None:
+            yield from asyncio.to_thread(self._thread.join).__await__()
 
 
 def _option_repr(name: str, value: Any) -> str:

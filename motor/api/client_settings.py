@@ -5,10 +5,12 @@ order.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bson.objectid import ObjectId
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import ConfigurationError
 
@@ -43,8 +45,8 @@ class ClientSettings:
     topology: TopologySettings
     default_database: str | None
     username: str | None
-    password: str | None
-    given: CaseInsensitiveDictionary
+    password: str | None = field(repr=False)
+    given: CaseInsensitiveDictionary = field(repr=False)
     libraries: list[DriverInfo]
 
     @property
@@ -67,6 +69,25 @@ class ClientSettings:
             options, topology.seeds, self.username, self.password, self.default_database, self.libraries
         )
         return replace(topology, options=client_options, lacks_tls=False)
+
+    def for_encryption(self) -> ClientSettings:
+        """The same for the client that encryption has for its own reads: itself not encrypted, and without a connection
+        that nobody needs.
+        """
+        given = CaseInsensitiveDictionary(dict(self.given.items()))
+        given.pop("auto_encryption_opts")
+        given["minPoolSize"] = 0
+        topology = self.topology
+        options = _client_options(
+            given,
+            topology.seeds,
+            self.username,
+            self.password,
+            self.default_database,
+            self.libraries,
+            with_tls=not topology.lacks_tls,
+        )
+        return replace(self, topology=replace(topology, options=options, _topology_id=ObjectId()), given=given)
 
 
 def parse_settings(
@@ -121,11 +142,21 @@ def _client_options(
     """PyMongo's view of the options. To have them `with_tls` reads certificates from files, the system's own at least:
     it may take a twentieth of a second.
     """
-    options = normalize_options(handle_security_options(CaseInsensitiveDictionary(dict(given.items()))))
+    options = CaseInsensitiveDictionary({given.cased_key(name): value for name, value in given.items()})
+    options = normalize_options(handle_security_options(options))
     check_options(hosts, options)
-    if not with_tls:
-        options = CaseInsensitiveDictionary({name: options[name] for name in options if not _is_of_tls(name)})
-    client_options = ClientOptions(username, password, database, options, False)
+    handed = CaseInsensitiveDictionary({name: options[name] for name in options if with_tls or not _is_of_tls(name)})
+    if "tlsCertificateKeyFile" in handed and handed.get("tlsCertificateKeyFilePassword") is None:
+        # Without any, OpenSSL asks for the passphrase of an encrypted key on the terminal, and waits.
+        handed["tlsCertificateKeyFilePassword"] = ""
+    try:
+        client_options = ClientOptions(username, password, database, handed, False)
+    except ssl.SSLError as error:
+        error.strerror = f"{error.strerror}: {_trusted_files(options)}"
+        raise
+    # PyMongo keeps the dictionary, to show it: it is to show what was asked for.
+    handed.clear()
+    handed.update(options)
     if client_options.heartbeat_frequency < MIN_HEARTBEAT_INTERVAL:
         raise ConfigurationError(f"heartbeatFrequencyMS cannot be less than {MIN_HEARTBEAT_INTERVAL * 1000}")
     for library in libraries:
@@ -135,6 +166,12 @@ def _client_options(
 
 def _is_of_tls(name: str) -> bool:
     return name.lower().startswith(("tls", "ssl"))
+
+
+def _trusted_files(options: CaseInsensitiveDictionary) -> str:
+    """Which files were to say whom to trust, for an error that does not name the one that it did not like."""
+    names = [name for name in ("tlsCAFile", "tlsCRLFile") if options.get(name)]
+    return ", ".join(f"{name}={options[name]!r}" for name in names) or "the system's certificates"
 
 
 def _wants_tls(options: CaseInsensitiveDictionary) -> bool:

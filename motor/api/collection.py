@@ -3,65 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NoReturn
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
+from pymongo.collection import Collection
 from pymongo.operations import (
-    DeleteMany,
-    DeleteOne,
     IndexModel,
-    InsertOne,
-    ReplaceOne,
     SearchIndexModel,
-    UpdateMany,
-    UpdateOne,
 )
 from pymongo.read_concern import ReadConcern
-from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, add_to_bulk, validate_list
-from motor.api.base import AgnosticBaseProperties, DocumentType, missing_attribute, timeout_seconds
+from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode
+from motor.api.base import DocumentType, OtherType, missing_attribute, timeout_seconds
 from motor.api.change_stream import AgnosticChangeStream
+from motor.api.collection_writes import CollectionWrites
 from motor.api.command_cursor import AgnosticLatentCommandCursor, AgnosticRawBatchCommandCursor
 from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
-from motor.api.query import build_query, check_exhaust
-from motor.driver.bulk import Bulk
-from motor.driver.operations import insert
+from motor.api.encrypted_collections import drop_state_collections
+from motor.api.query import Hint, build_query, check_exhaust
+from motor.api.signatures import takes_those_of
 from motor.driver.operations.aggregate import Aggregate, AggregateRaw
 from motor.driver.operations.collections import Drop, Rename, check_collection_name
 from motor.driver.operations.count import CountDocuments, EstimatedDocumentCount
-from motor.driver.operations.delete import Delete
 from motor.driver.operations.distinct import Distinct
 from motor.driver.operations.find import FindOne, Query
-from motor.driver.operations.find_and_modify import FindAndModify
 from motor.driver.operations.indexes import CreateIndexes, DropIndexes, ListIndexes, index_information
 from motor.driver.operations.operation import Document, Operation, Target
 from motor.driver.operations.search_indexes import ChangeSearchIndex, CreateSearchIndexes
-from motor.driver.operations.update import Update
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from motor.api.database import AgnosticDatabase
-
-Hint = str | Sequence[Any] | Mapping[str, Any]
-"""An index, by its name or by its keys."""
-
-Projection = Mapping[str, Any] | Iterable[str]
-"""Which fields to return."""
-
-WriteRequest = InsertOne[Any] | DeleteOne | DeleteMany | ReplaceOne[Any] | UpdateOne | UpdateMany
-"""What :meth:`AgnosticCollection.bulk_write` takes a list of."""
+    from motor.api.session import AgnosticClientSession
 
 
-class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
+class AgnosticCollection(CollectionWrites[DocumentType]):
     """One collection of a database. Two with the same database and name are equal.
 
-    Raises :class:`~pymongo.errors.InvalidName` for what cannot be a collection's name.
+    Made of a `database` and a `name`, without I/O; `timeout_ms` is how many milliseconds each of its operations may
+    take. That raises :class:`~pymongo.errors.InvalidName` for what cannot be a collection's name, and TypeError for
+    options that are none.
+
+    What many methods take:
+
+    - `filter`: a document of conditions that documents match; an empty one is matched by all.
+    - `session`: a :class:`~motor.core.AgnosticClientSession` that the operation belongs to.
+    - `comment`: any value that BSON has; the server's log and profiler show it.
+    - `projection`: the fields to return, a list of names or a document.
+    - `sort`: in which order documents are looked at, a list of pairs or a document.
+    - `hint`: the index to use, by its name or by its keys.
+    - `collation`: how strings are compared, a :class:`~pymongo.collation.Collation` or a document.
+    - `let`: values that expressions find as ``$$name``, a document.
+    - `upsert`: insert a document if none matches.
+    - `array_filters`: which elements of arrays each ``$[name]`` in an update stands for, a list of documents.
+    - `bypass_document_validation`: write what the collection's validator would refuse.
+    - `codec_options`, `read_preference`, `write_concern`, `read_concern`: options that are those of the database, or of
+      this collection, where they are ``None``.
+
+    What does I/O raises :class:`~pymongo.errors.PyMongoError`: :class:`~pymongo.errors.OperationFailure` for what the
+    server refuses, :class:`~pymongo.errors.ConnectionFailure` when there is no server to ask or its connection breaks.
+    For arguments that cannot be right it is TypeError or ValueError.
     """
 
     def __init__(
@@ -110,6 +115,28 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         """``database.collection``."""
         return self._target.namespace
 
+    @overload
+    def with_options(
+        self,
+        codec_options: None = None,
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
+    ) -> AgnosticCollection[DocumentType]: ...
+
+    @overload
+    def with_options(
+        self,
+        codec_options: CodecOptions[OtherType],
+        read_preference: ReadPreferenceMode | None = None,
+        write_concern: WriteConcern | None = None,
+        read_concern: ReadConcern | None = None,
+        *,
+        timeout_ms: float | None = None,
+    ) -> AgnosticCollection[OtherType]: ...
+
     def with_options(
         self,
         codec_options: CodecOptions[Any] | None = None,
@@ -118,7 +145,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         read_concern: ReadConcern | None = None,
         *,
         timeout_ms: float | None = None,
-    ) -> Self:
+    ) -> AgnosticCollection[Any]:
         """The same collection, with other options where they are given.
 
         `timeout_ms` is how many milliseconds each operation may take, all that it waits for included; 0 is no limit.
@@ -134,6 +161,17 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             read_concern or self.read_concern,
             timeout_ms=self._timeout_ms if timeout_ms is None else timeout_ms,
         )
+
+    @property
+    def delegate(self) -> Collection[DocumentType]:
+        """PyMongo's synchronous collection with the same name and options: of :attr:`AgnosticClient.delegate`."""
+        return self._client.delegate[self._database.name].get_collection(
+            self._name, self._codec_options, self._read_preference, self._write_concern, self._read_concern
+        )
+
+    def wrap(self, obj: Any) -> Any:
+        """The Motor collection for `obj`, a collection of :attr:`delegate`; anything else comes back as it is."""
+        return self._database.wrap(obj) if isinstance(obj, Collection) else obj
 
     def __getattr__(self, name: str) -> Self:
         if name.startswith("_"):
@@ -152,219 +190,17 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             timeout_ms=self._timeout_ms,
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        owner = f"a {type(self).__name__!r}" if "." in self._name else f"an {type(self._database).__name__!r}"
-        method = self._name.rpartition(".")[2]
-        raise TypeError(
-            f"{type(self).__name__!r} object is not callable. If you meant to call the {method!r} method on {owner} "
-            "object it is failing because no such method exists."
-        )
+    if not TYPE_CHECKING:  # to a type checker, what looks like a misspelled method is one
 
-    def insert_one(
-        self,
-        document: DocumentType | MutableMapping[str, Any] | RawBSONDocument,
-        bypass_document_validation: bool | None = None,
-        session: Any = None,
-        comment: Any = None,
-    ) -> asyncio.Future[InsertOneResult]:
-        """Insert one document, which gets an ``_id`` if it has none.
+        def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+            owner = f"a {type(self).__name__!r}" if "." in self._name else f"an {type(self._database).__name__!r}"
+            method = self._name.rpartition(".")[2]
+            raise TypeError(
+                f"{type(self).__name__!r} object is not callable. If you meant to call the {method!r} method on "
+                f"{owner} object it is failing because no such method exists."
+            )
 
-        Raises :class:`~pymongo.errors.DuplicateKeyError` if a unique index holds its keys already.
-        """
-        return self._run(insert.InsertOne(self._target, document, bypass_document_validation, comment), session)
-
-    def insert_many(
-        self,
-        documents: Iterable[DocumentType | MutableMapping[str, Any] | RawBSONDocument],
-        ordered: bool = True,
-        bypass_document_validation: bool | None = None,
-        session: Any = None,
-        comment: Any = None,
-    ) -> asyncio.Future[InsertManyResult]:
-        """Insert documents, in as few messages as the server's limits allow; each gets an ``_id`` if it has none.
-
-        Ordered, the first error ends it; unordered, the rest is still inserted. Raises
-        :class:`~pymongo.errors.BulkWriteError`, which says what was inserted and what was not.
-        """
-        return self._start(self._insert_many(documents, ordered, bypass_document_validation, session, comment))
-
-    async def _insert_many(
-        self,
-        documents: Iterable[DocumentType | MutableMapping[str, Any] | RawBSONDocument],
-        ordered: bool,
-        bypass_document_validation: bool | None,
-        session: Any,
-        comment: Any,
-    ) -> InsertManyResult:
-        if not isinstance(documents, Iterable) or isinstance(documents, Mapping) or not documents:
-            raise TypeError("documents must be a non-empty list")
-        documents = list(documents)
-        bulk = Bulk(self._target, ordered, bypass_document_validation, comment)
-        bulk.add_inserts(documents)
-        result = await self._execute_bulk(bulk, session)
-        ids = [document["_id"] for document in documents if not insert.is_raw(document)]
-        return InsertManyResult(ids, result is not None)
-
-    def bulk_write(
-        self,
-        requests: Sequence[WriteRequest],
-        ordered: bool = True,
-        bypass_document_validation: bool | None = None,
-        session: Any = None,
-        comment: Any = None,
-        let: Document | None = None,
-    ) -> asyncio.Future[BulkWriteResult]:
-        """Run a list of writes: PyMongo's InsertOne, UpdateOne, UpdateMany, ReplaceOne, DeleteOne and DeleteMany.
-
-        Ordered, they run one after the other and the first error ends it; unordered, they are grouped by kind and all
-        are tried. Raises :class:`~pymongo.errors.BulkWriteError`, which says what was done and what was not.
-        """
-        return self._start(self._bulk_write(requests, ordered, bypass_document_validation, session, comment, let))
-
-    async def _bulk_write(
-        self,
-        requests: Sequence[WriteRequest],
-        ordered: bool,
-        bypass_document_validation: bool | None,
-        session: Any,
-        comment: Any,
-        let: Document | None,
-    ) -> BulkWriteResult:
-        validate_list("requests", requests)
-        bulk = Bulk(self._target, ordered, bypass_document_validation, comment, let)
-        for request in requests:
-            add_to_bulk(request, bulk)
-        result = await self._execute_bulk(bulk, session)
-        return BulkWriteResult({}, False) if result is None else BulkWriteResult(result, True)
-
-    async def _execute_bulk(self, bulk: Bulk, session: Any) -> dict[str, Any] | None:
-        engine_session = self._engine_session(session)
-        bulk.prepare(engine_session)
-        deployment = self._client._deployment
-        return await bulk.execute(deployment.executor() or await deployment.resolve(), engine_session)
-
-    def update_one(
-        self,
-        filter: Document,
-        update: Document | Pipeline,
-        upsert: bool = False,
-        bypass_document_validation: bool | None = None,
-        collation: CollationIn | None = None,
-        array_filters: Sequence[Document] | None = None,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        sort: Document | None = None,
-        comment: Any = None,
-    ) -> asyncio.Future[UpdateResult]:
-        """Update the first document that matches, with operators or a pipeline.
-
-        With `upsert` a document is inserted if none matches. `array_filters` say which elements the ``$[name]`` in the
-        update stand for.
-        """
-        return self._run(
-            Update(
-                self._target,
-                filter,
-                update,
-                upsert=upsert,
-                bypass_document_validation=bypass_document_validation,
-                collation=collation,
-                array_filters=array_filters,
-                hint=hint,
-                let=let,
-                sort=sort,
-                comment=comment,
-            ),
-            session,
-        )
-
-    def update_many(
-        self,
-        filter: Document,
-        update: Document | Pipeline,
-        upsert: bool = False,
-        array_filters: Sequence[Document] | None = None,
-        bypass_document_validation: bool | None = None,
-        collation: CollationIn | None = None,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        comment: Any = None,
-    ) -> asyncio.Future[UpdateResult]:
-        """Update every document that matches, with operators or a pipeline."""
-        return self._run(
-            Update(
-                self._target,
-                filter,
-                update,
-                multi=True,
-                upsert=upsert,
-                bypass_document_validation=bypass_document_validation,
-                collation=collation,
-                array_filters=array_filters,
-                hint=hint,
-                let=let,
-                comment=comment,
-            ),
-            session,
-        )
-
-    def replace_one(
-        self,
-        filter: Document,
-        replacement: Document,
-        upsert: bool = False,
-        bypass_document_validation: bool | None = None,
-        collation: CollationIn | None = None,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        sort: Document | None = None,
-        comment: Any = None,
-    ) -> asyncio.Future[UpdateResult]:
-        """Replace the first document that matches by `replacement`, which holds no operators."""
-        return self._run(
-            Update(
-                self._target,
-                filter,
-                replacement,
-                replacement=True,
-                upsert=upsert,
-                bypass_document_validation=bypass_document_validation,
-                collation=collation,
-                hint=hint,
-                let=let,
-                sort=sort,
-                comment=comment,
-            ),
-            session,
-        )
-
-    def delete_one(
-        self,
-        filter: Document,
-        collation: CollationIn | None = None,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        comment: Any = None,
-    ) -> asyncio.Future[DeleteResult]:
-        """Delete the first document that matches."""
-        return self._run(Delete(self._target, filter, False, collation, hint, let, comment), session)
-
-    def delete_many(
-        self,
-        filter: Document,
-        collation: CollationIn | None = None,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        comment: Any = None,
-    ) -> asyncio.Future[DeleteResult]:
-        """Delete every document that matches."""
-        return self._run(Delete(self._target, filter, True, collation, hint, let, comment), session)
-
+    @takes_those_of(build_query)
     def find(self, *args: Any, **kwargs: Any) -> AgnosticCursor[DocumentType]:
         """Query the collection: a cursor, at once, which asks the server when it is first read.
 
@@ -372,6 +208,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         """
         return self._client._family.cursor(self, *args, **kwargs)
 
+    @takes_those_of(build_query)
     def find_raw_batches(self, *args: Any, **kwargs: Any) -> AgnosticRawBatchCursor:
         """Query the collection: a cursor over batches of BSON, each a ``bytes`` of documents one after the other, for
         :func:`bson.decode_all` or another library.
@@ -394,137 +231,52 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         query.limit = -1
         check_exhaust(query)
         operation: Operation[Any] = FindOne(self._target, query)
-        document: DocumentType | None = await self._execute(operation, kwargs.get("session"))
+        document: DocumentType | None = await self._execute(  # pyright: ignore[reportAssignmentType]
+            operation, kwargs.get("session")
+        )
         return document
 
-    def find_one_and_update(
-        self,
-        filter: Document,
-        update: Document | Pipeline,
-        projection: Projection | None = None,
-        sort: Any = None,
-        upsert: bool = False,
-        return_document: bool = False,
-        array_filters: Sequence[Document] | None = None,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        comment: Any = None,
-        **kwargs: Any,
-    ) -> asyncio.Future[DocumentType | None]:
-        """Update one document, and return it as it was; with ``ReturnDocument.AFTER``, as it is now."""
-        return self._run(
-            FindAndModify(
-                self._target,
-                filter,
-                kwargs,
-                update,
-                projection=projection,
-                sort=sort,
-                upsert=upsert,
-                return_document=return_document,
-                array_filters=array_filters,
-                hint=hint,
-                let=let,
-                comment=comment,
-            ),
-            session,
-        )
-
-    def find_one_and_replace(
-        self,
-        filter: Document,
-        replacement: Document,
-        projection: Projection | None = None,
-        sort: Any = None,
-        upsert: bool = False,
-        return_document: bool = False,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        comment: Any = None,
-        **kwargs: Any,
-    ) -> asyncio.Future[DocumentType | None]:
-        """Replace one document, and return it as it was; with ``ReturnDocument.AFTER``, as it is now."""
-        return self._run(
-            FindAndModify(
-                self._target,
-                filter,
-                kwargs,
-                replacement,
-                replacement=True,
-                projection=projection,
-                sort=sort,
-                upsert=upsert,
-                return_document=return_document,
-                hint=hint,
-                let=let,
-                comment=comment,
-            ),
-            session,
-        )
-
-    def find_one_and_delete(
-        self,
-        filter: Document,
-        projection: Projection | None = None,
-        sort: Any = None,
-        hint: Hint | None = None,
-        session: Any = None,
-        let: Document | None = None,
-        comment: Any = None,
-        **kwargs: Any,
-    ) -> asyncio.Future[DocumentType | None]:
-        """Delete one document, and return it."""
-        return self._run(
-            FindAndModify(
-                self._target,
-                filter,
-                kwargs,
-                remove=True,
-                projection=projection,
-                sort=sort,
-                hint=hint,
-                let=let,
-                comment=comment,
-            ),
-            session,
-        )
-
     def count_documents(
-        self, filter: Document, session: Any = None, comment: Any = None, **kwargs: Any
+        self, filter: Document, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
     ) -> asyncio.Future[int]:
-        """How many documents match. Keywords: skip, limit, maxTimeMS, collation, hint."""
+        """How many documents match. Keywords: skip, limit, maxTimeMS in milliseconds, collation, hint."""
         return self._run(CountDocuments(self._target, filter, kwargs, comment), session)
 
     def estimated_document_count(self, comment: Any = None, **kwargs: Any) -> asyncio.Future[int]:
-        """How many documents there are, according to the collection's metadata: quick, and not always exact."""
+        """How many documents there are, according to the collection's metadata: quick, and not always exact.
+
+        Keywords are the command's options: maxTimeMS in milliseconds.
+        """
         return self._run(EstimatedDocumentCount(self._target, kwargs, comment))
 
     def distinct(
         self,
         key: str,
         filter: Document | None = None,
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         comment: Any = None,
         hint: Hint | None = None,
         **kwargs: Any,
     ) -> asyncio.Future[list[Any]]:
-        """The different values of the field `key` among the documents that match."""
+        """The different values of the field `key` among the documents that match, as a list.
+
+        Keywords are the command's options: maxTimeMS in milliseconds, collation.
+        """
         return self._run(Distinct(self._target, key, filter, kwargs, comment, hint), session)
 
     def aggregate(
         self,
         pipeline: Pipeline,
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         let: Document | None = None,
         comment: Any = None,
         **kwargs: Any,
     ) -> AgnosticLatentCommandCursor[DocumentType]:
-        """Run an aggregation pipeline: a cursor, at once, which asks the server when it is first read.
+        """Run an aggregation `pipeline`: a cursor, at once, which asks the server when it is first read.
 
-        A pipeline that ends with ``$out`` or ``$merge`` runs when the cursor is first read, too. Keywords are the
-        command's options: allowDiskUse, batchSize, collation, hint, maxTimeMS, ...
+        Awaited, it asks the server then, and raises what that refuses. A pipeline that ends with ``$out`` or ``$merge``
+        runs when the cursor is first read or awaited, too. Keywords are the command's options: allowDiskUse, batchSize,
+        collation, hint, maxTimeMS in milliseconds, ...
         """
         operation = Aggregate(self._target, pipeline, kwargs, let, comment)
         return self._client._family.latent_command_cursor(self, operation, session)
@@ -532,7 +284,7 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
     def aggregate_raw_batches(
         self,
         pipeline: Pipeline,
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         comment: Any = None,
         **kwargs: Any,
     ) -> AgnosticRawBatchCommandCursor:
@@ -552,18 +304,20 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         batch_size: int | None = None,
         collation: CollationIn | None = None,
         start_at_operation_time: Timestamp | None = None,
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         start_after: Mapping[str, Any] | None = None,
         comment: Any = None,
         full_document_before_change: str | None = None,
         show_expanded_events: bool | None = None,
     ) -> AgnosticChangeStream[DocumentType]:
-        """Watch the collection: a change stream, at once, which is opened when it is first used.
+        """Watch the collection: a change stream, at once, which is opened when it is first used, or awaited.
 
         `pipeline` holds more stages for the changes to pass; `full_document` is ``"updateLookup"``, ``"whenAvailable"``
         or ``"required"`` for the whole document after an update, `full_document_before_change` for the one before it.
-        It starts now, unless `resume_after` or `start_after` hold a resume token, or `start_at_operation_time` a time.
-        The server waits `max_await_time_ms` for a change before it says that there is none.
+        `show_expanded_events` is for changes of indexes and collections, too. It starts now, unless `resume_after` or
+        `start_after` hold a resume token, or `start_at_operation_time` a :class:`~bson.timestamp.Timestamp`. The server
+        waits `max_await_time_ms` milliseconds, by default a second, for a change before it says that there is none, and
+        sends `batch_size` of them at a time.
         """
         return self._client._family.change_stream(
             self,
@@ -583,8 +337,14 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             show_expanded_events,
         )
 
-    def create_index(self, keys: Hint, session: Any = None, comment: Any = None, **kwargs: Any) -> asyncio.Future[str]:
-        """Create an index; its name is the result. Keywords are those of :class:`~pymongo.operations.IndexModel`."""
+    def create_index(
+        self, keys: Hint, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
+    ) -> asyncio.Future[str]:
+        """Create an index on `keys`: a field, or a list of pairs of fields and directions. Its name is the result.
+
+        Keywords are those of :class:`~pymongo.operations.IndexModel`, and maxTimeMS in milliseconds. Raises
+        :class:`~pymongo.errors.OperationFailure` if there is another index of that name or on those keys.
+        """
         return self._start(self._create_index(keys, session, comment, kwargs))
 
     async def _create_index(self, keys: Any, session: Any, comment: Any, options: dict[str, Any]) -> str:
@@ -596,30 +356,46 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         return names[0]
 
     def create_indexes(
-        self, indexes: Sequence[IndexModel], session: Any = None, comment: Any = None, **kwargs: Any
+        self,
+        indexes: Sequence[IndexModel],
+        session: AgnosticClientSession | None = None,
+        comment: Any = None,
+        **kwargs: Any,
     ) -> asyncio.Future[list[str]]:
-        """Create several indexes; their names are the result."""
+        """Create several `indexes`, a list of :class:`~pymongo.operations.IndexModel`; the list of their names is the
+        result.
+
+        Keywords are the command's options: maxTimeMS in milliseconds, commitQuorum. Raises
+        :class:`~pymongo.errors.OperationFailure` if there is another index of such a name or on such keys.
+        """
         return self._run(CreateIndexes(self._target, indexes, kwargs, comment), session)
 
     def drop_index(
-        self, index_or_name: Hint, session: Any = None, comment: Any = None, **kwargs: Any
+        self, index_or_name: Hint, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
     ) -> asyncio.Future[None]:
-        """Drop an index, by its name or by the list of its keys."""
+        """Drop an index, `index_or_name`: by its name or by the list of its keys.
+
+        Raises :class:`~pymongo.errors.OperationFailure` if there is no such index.
+        """
         return self._run(DropIndexes(self._target, index_or_name, kwargs, comment), session)
 
-    def drop_indexes(self, session: Any = None, comment: Any = None, **kwargs: Any) -> asyncio.Future[None]:
-        """Drop every index but the one on ``_id``."""
+    def drop_indexes(
+        self, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
+    ) -> asyncio.Future[None]:
+        """Drop every index but the one on ``_id``. Keywords are the command's options: maxTimeMS in milliseconds."""
         return self._run(DropIndexes(self._target, "*", kwargs, comment), session)
 
     def list_indexes(
-        self, session: Any = None, comment: Any = None
+        self, session: AgnosticClientSession | None = None, comment: Any = None
     ) -> AgnosticLatentCommandCursor[MutableMapping[str, Any]]:
         """A cursor over the indexes, each a :class:`~bson.son.SON` document; of none if there is no such collection."""
         return self._client._family.latent_command_cursor(
             self, ListIndexes(self._target.on_primary(), comment), session
         )
 
-    def index_information(self, session: Any = None, comment: Any = None) -> asyncio.Future[dict[str, Any]]:
+    def index_information(
+        self, session: AgnosticClientSession | None = None, comment: Any = None
+    ) -> asyncio.Future[dict[str, Any]]:
         """The indexes by name: for each its options, and its ``key`` as a list of pairs."""
         return self._start(self._index_information(session, comment))
 
@@ -629,12 +405,13 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
     def create_search_index(
         self,
         model: Mapping[str, Any] | SearchIndexModel,
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         comment: Any = None,
         **kwargs: Any,
     ) -> asyncio.Future[str]:
-        """Create a search index, of a :class:`~pymongo.operations.SearchIndexModel` or its arguments as a document; its
-        name is the result. Needs Atlas, as all of search does.
+        """Create a search index: `model` is a :class:`~pymongo.operations.SearchIndexModel`, or its arguments as a
+        document. Its name is the result. Needs Atlas, as all of search does; else
+        :class:`~pymongo.errors.OperationFailure` is raised.
         """
         return self._start(self._create_search_index(model, session, comment, kwargs))
 
@@ -645,25 +422,36 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         return names[0]
 
     def create_search_indexes(
-        self, models: Sequence[SearchIndexModel], session: Any = None, comment: Any = None, **kwargs: Any
+        self,
+        models: Sequence[SearchIndexModel],
+        session: AgnosticClientSession | None = None,
+        comment: Any = None,
+        **kwargs: Any,
     ) -> asyncio.Future[list[str]]:
-        """Create several search indexes; their names are the result."""
+        """Create several search indexes, `models` that are :class:`~pymongo.operations.SearchIndexModel`; the list of
+        their names is the result.
+        """
         return self._run(CreateSearchIndexes(self._target, models, kwargs, comment), session)
 
     def drop_search_index(
-        self, name: str, session: Any = None, comment: Any = None, **kwargs: Any
+        self, name: str, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
     ) -> asyncio.Future[None]:
-        """Drop a search index, by its name."""
+        """Drop a search index, by its `name`."""
         return self._run(ChangeSearchIndex(self._target, name, kwargs, comment), session)
 
     def update_search_index(
-        self, name: str, definition: Document, session: Any = None, comment: Any = None, **kwargs: Any
+        self,
+        name: str,
+        definition: Document,
+        session: AgnosticClientSession | None = None,
+        comment: Any = None,
+        **kwargs: Any,
     ) -> asyncio.Future[None]:
-        """Give a search index another definition."""
+        """Give the search index `name` another `definition`, a document."""
         return self._run(ChangeSearchIndex(self._target, name, kwargs, comment, definition), session)
 
     def list_search_indexes(
-        self, name: str | None = None, session: Any = None, comment: Any = None, **kwargs: Any
+        self, name: str | None = None, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
     ) -> AgnosticLatentCommandCursor[MutableMapping[str, Any]]:
         """A cursor over the search indexes, or over the one called `name`; keywords are those of :meth:`aggregate`."""
         target = Target(self._database.name, self._name)
@@ -672,7 +460,9 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
             self, Aggregate(target, pipeline, kwargs, comment=comment), session
         )
 
-    def options(self, session: Any = None, comment: Any = None) -> asyncio.Future[MutableMapping[str, Any]]:
+    def options(
+        self, session: AgnosticClientSession | None = None, comment: Any = None
+    ) -> asyncio.Future[MutableMapping[str, Any]]:
         """The options that the collection was created with; none if there is no such collection."""
         return self._start(self._options(session, comment))
 
@@ -686,18 +476,29 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
         return {}
 
     def rename(
-        self, new_name: str, session: Any = None, comment: Any = None, **kwargs: Any
+        self, new_name: str, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
     ) -> asyncio.Future[dict[str, Any]]:
-        """Rename the collection within its database, over an existing one with ``dropTarget=True``."""
+        """Rename the collection to `new_name` within its database, over an existing one with ``dropTarget=True``.
+
+        The server's reply is the result. Raises :class:`~pymongo.errors.OperationFailure` if there is no such
+        collection, or one of the new name; :class:`~pymongo.errors.InvalidName` for what cannot be a name.
+        """
         return self._run(Rename(self._target, new_name, kwargs, comment), session)
 
     def drop(
-        self, session: Any = None, comment: Any = None, encrypted_fields: Document | None = None
+        self,
+        session: AgnosticClientSession | None = None,
+        comment: Any = None,
+        encrypted_fields: Document | None = None,
     ) -> asyncio.Future[None]:
-        """Drop the collection; one that is not there is no error."""
-        return self._start(self._drop(session, comment))
+        """Drop the collection; one that is not there is no error. `encrypted_fields` are those of
+        :meth:`AgnosticDatabase.drop_collection`.
+        """
+        return self._start(self._drop(session, comment, encrypted_fields))
 
-    async def _drop(self, session: Any, comment: Any) -> None:
+    async def _drop(self, session: Any, comment: Any, encrypted_fields: Document | None) -> None:
+        database = self._database.with_options(write_concern=self._write_concern)
+        await drop_state_collections(database, self._name, encrypted_fields, session, comment)
         await self._execute(Drop(self._target, comment), session)
 
     def __eq__(self, other: object) -> bool:
@@ -720,6 +521,10 @@ class AgnosticCollection(AgnosticBaseProperties, Generic[DocumentType]):
     __iter__ = None
 
     def __next__(self) -> NoReturn:
+        """Raises TypeError: a collection is no iterator; ``collection["next"]`` is one.
+
+        .. versionadded:: 4.0
+        """
         raise TypeError(f"{type(self).__name__!r} object is not iterable")
 
     next = __next__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -87,3 +88,13 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
 
 class AgnosticRawBatchCommandCursor(AgnosticLatentCommandCursor[Any]):
     """The batches of an aggregation as bytes: documents in BSON, one after the other."""
+
+    if TYPE_CHECKING:
+
+        async def next(self) -> bytes: ...
+
+        __anext__ = next
+
+        async def try_next(self) -> bytes | None: ...
+
+        def to_list(self, length: int | None = None) -> asyncio.Future[list[bytes]]: ...

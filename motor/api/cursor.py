@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -22,7 +22,7 @@ from motor._pymongo import (
 )
 from motor.api.base import DocumentType
 from motor.api.base_cursor import AgnosticBaseCursor
-from motor.api.query import build_query, check_batch_size, check_exhaust, check_integer
+from motor.api.query import Hint, Projection, Sort, build_query, check_batch_size, check_exhaust, check_integer
 from motor.driver.cursors import ServerCursor
 from motor.driver.operations.find import Explain, Find, FindRaw, Query
 from motor.driver.operations.operation import Document, hint_document
@@ -31,10 +31,39 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from motor.api.collection import AgnosticCollection
+    from motor.api.session import AgnosticClientSession
 
 
 class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
-    """The documents that match a query. Making it does no I/O: it asks the server when it is first read."""
+    """The documents that match a query. Making it does no I/O: it asks the server when it is first read.
+
+    It may be awaited, and then is itself: of PyMongo Async's cursor some methods that return it are coroutines.
+
+    :meth:`AgnosticCollection.find` makes it, of its `collection` and these, of which many have a method of their name,
+    too:
+
+    - `filter`: a document of conditions that documents match; all do without one.
+    - `projection`: the fields to return, a list of names or a document.
+    - `skip`: how many documents to leave out. `limit`: how many to return, 0 is all.
+    - `no_cursor_timeout`: the server does not close it for being idle.
+    - `cursor_type`: a :class:`~pymongo.cursor.CursorType`; tailable ones go on with what is inserted later.
+    - `sort`: the order, a list of pairs or a document.
+    - `allow_partial_results`: a mongos leaves out shards that are down, instead of failing.
+    - `oplog_replay`: ignored since MongoDB 4.4.
+    - `batch_size`: how many documents the server sends at a time; 0 leaves it to the server.
+    - `collation`: how strings are compared, a :class:`~pymongo.collation.Collation`.
+    - `hint`: the index to use, by its name or by its keys; `max` and `min` are its bounds.
+    - `max_scan`, `snapshot`: for servers before 4.2 and 4.0.
+    - `max_time_ms`: how many milliseconds the server may work on it.
+    - `return_key`: only the keys of the index. `show_record_id`: the record's id, too.
+    - `comment`: any value that BSON has; the server's log and profiler show it.
+    - `session`: a :class:`~motor.core.AgnosticClientSession` that it belongs to.
+    - `allow_disk_use`: the server may sort with temporary files.
+    - `let`: values that expressions find as ``$$name``, a document.
+
+    Raises TypeError or ValueError for what cannot be right, :class:`~pymongo.errors.InvalidOperation` for options that
+    do not go together.
+    """
 
     _operation_class: ClassVar[type[Find]] = Find
 
@@ -42,26 +71,26 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         self,
         collection: AgnosticCollection[DocumentType],
         filter: Document | None = None,
-        projection: Mapping[str, Any] | Iterable[str] | None = None,
+        projection: Projection | None = None,
         skip: int = 0,
         limit: int = 0,
         no_cursor_timeout: bool = False,
         cursor_type: int = CursorType.NON_TAILABLE,
-        sort: Any = None,
+        sort: Sort | None = None,
         allow_partial_results: bool = False,
         oplog_replay: bool = False,
         batch_size: int = 0,
         collation: CollationIn | None = None,
-        hint: Any = None,
+        hint: Hint | None = None,
         max_scan: int | None = None,
         max_time_ms: int | None = None,
-        max: Any = None,
-        min: Any = None,
+        max: Sort | None = None,
+        min: Sort | None = None,
         return_key: bool | None = None,
         show_record_id: bool | None = None,
         snapshot: bool | None = None,
         comment: Any = None,
-        session: Any = None,
+        session: AgnosticClientSession | None = None,
         allow_disk_use: bool | None = None,
         let: Document | None = None,
     ) -> None:
@@ -104,6 +133,18 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         self._max_await_time_ms: int | None = None
         self._set_query(query)
 
+    @property
+    def retrieved(self) -> int:
+        """How many documents have come from the server so far.
+
+        .. versionadded:: 4.0
+        """
+        return self._cursor.retrieved
+
+    def __await__(self) -> Generator[None, None, Self]:
+        return self
+        yield  # a generator, which waits for nothing
+
     def _set_query(self, query: Query) -> None:
         self._query = query
         self._cursor = ServerCursor(self._client._deployment, self._operation_class(self.collection._target, query))
@@ -130,7 +171,10 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         return self._query
 
     def add_option(self, mask: int) -> Self:
-        """Set query flags: bits as those of the old OP_QUERY message."""
+        """Set query flags: `mask` has bits as those of the old OP_QUERY message. The cursor itself is the result.
+
+        Raises :class:`~pymongo.errors.InvalidOperation` if it has been read already.
+        """
         check_integer("mask", mask, "an int")
         query = self._changing()
         if mask & QUERY_OPTIONS["exhaust"] and query.limit:
@@ -140,7 +184,10 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         return self
 
     def remove_option(self, mask: int) -> Self:
-        """Unset query flags."""
+        """Unset query flags, those in `mask`. The cursor itself is the result.
+
+        Raises :class:`~pymongo.errors.InvalidOperation` if it has been read already.
+        """
         check_integer("mask", mask, "an int")
         query = self._changing()
         query.flags &= ~mask
@@ -148,7 +195,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         return self
 
     def allow_disk_use(self, allow_disk_use: bool) -> Self:
-        """Let the server sort with temporary files."""
+        """Whether the server may use temporary files: `allow_disk_use` is a bool."""
         if not isinstance(allow_disk_use, bool):
             raise TypeError(f"allow_disk_use must be a bool, not {type(allow_disk_use)}")
         self._changing().set_option("allowDiskUse", allow_disk_use, True)
@@ -186,7 +233,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         return self
 
     def max_await_time_ms(self, max_await_time_ms: int | None) -> Self:
-        """How many milliseconds the server waits for new documents; for tailable await cursors only."""
+        """Have the server wait `max_await_time_ms` milliseconds for new documents; for tailable await cursors only."""
         if max_await_time_ms is not None:
             check_integer("max_await_time_ms", max_await_time_ms, "an integer or None")
         if self._changing().flags & CursorType.TAILABLE_AWAIT:
@@ -198,22 +245,22 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         self._changing().set_option("maxScan", max_scan, max_scan)
         return self
 
-    def max(self, spec: Any) -> Self:
-        """The upper bound of an index, exclusive: a list of pairs. Needs :meth:`hint`."""
+    def max(self, spec: Sort) -> Self:
+        """The upper bound of an index, exclusive: `spec` is a list of pairs. Needs :meth:`hint`."""
         self._changing().set_option("max", _bound(spec), spec)
         return self
 
-    def min(self, spec: Any) -> Self:
-        """The lower bound of an index, inclusive: a list of pairs. Needs :meth:`hint`."""
+    def min(self, spec: Sort) -> Self:
+        """The lower bound of an index, inclusive: `spec` is a list of pairs. Needs :meth:`hint`."""
         self._changing().set_option("min", _bound(spec), spec)
         return self
 
-    def sort(self, key_or_list: Any, direction: int | str | None = None) -> Self:
-        """Sort by one key in a direction, or by a list of pairs of them."""
+    def sort(self, key_or_list: Hint, direction: int | str | None = None) -> Self:
+        """Sort by `key_or_list`: one key, in a `direction`, or a list of pairs of them."""
         self._changing().set_option("sort", index_document(index_list(key_or_list, direction)), True)
         return self
 
-    def hint(self, index: Any) -> Self:
+    def hint(self, index: Hint | None) -> Self:
         """Have the server use an index, by its name or its keys; ``None`` leaves the choice to it."""
         self._changing().set_option("hint", hint_document(index), index)
         return self
@@ -224,7 +271,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         return self
 
     def where(self, code: str | Code) -> Self:
-        """Add a ``$where`` clause in JavaScript to the filter."""
+        """Add a ``$where`` clause, `code` in JavaScript, to the filter."""
         query = self._changing()
         query.filter = {**query.filter, "$where": code if isinstance(code, Code) else Code(code)}
         return self
@@ -310,6 +357,14 @@ class AgnosticRawBatchCursor(AgnosticCursor[Any]):
     """The batches of a query as bytes: documents in BSON, one after the other."""
 
     _operation_class = FindRaw
+
+    if TYPE_CHECKING:
+
+        async def next(self) -> bytes: ...
+
+        __anext__ = next
+
+        def to_list(self, length: int | None = None) -> asyncio.Future[list[bytes]]: ...
 
     def __getitem__(self, index: Any) -> NoReturn:
         raise InvalidOperation(f"Cannot call __getitem__ on {type(self).__name__}")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     )
     from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
     from motor.api.database import AgnosticDatabase
+    from motor.api.gridfs.grid_in import AgnosticGridIn
+    from motor.api.gridfs.grid_out import AgnosticGridOut
+    from motor.api.gridfs.grid_out_cursor import AgnosticGridOutCursor
     from motor.api.session import AgnosticClientSession
 
 
@@ -34,3 +37,6 @@ class Family:
     raw_batch_command_cursor: type[AgnosticRawBatchCommandCursor]
     session: type[AgnosticClientSession]
     change_stream: type[AgnosticChangeStream[Any]]
+    grid_in: type[AgnosticGridIn]
+    grid_out: type[AgnosticGridOut]
+    grid_out_cursor: type[AgnosticGridOutCursor]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pymongo.cursor import CursorType
 from pymongo.errors import InvalidOperation
@@ -21,31 +21,43 @@ from motor._pymongo import (
 from motor.driver.operations.find import Query
 from motor.driver.operations.operation import Document, hint_document
 
+if TYPE_CHECKING:
+    from motor.api.session import AgnosticClientSession
+
+Sort = Sequence[str | tuple[str, int | str | Mapping[str, Any]]] | Mapping[str, Any]
+"""Keys, each with its direction or kind: a list of pairs, or a document."""
+
+Hint = str | Sort
+"""An index, by its name or by its keys."""
+
+Projection = Mapping[str, Any] | Iterable[str]
+"""Which fields to return."""
+
 _CURSOR_TYPES = (CursorType.NON_TAILABLE, CursorType.TAILABLE, CursorType.TAILABLE_AWAIT, CursorType.EXHAUST)
 
 
 def build_query(
     filter: Document | None = None,
-    projection: Mapping[str, Any] | Iterable[str] | None = None,
+    projection: Projection | None = None,
     skip: int = 0,
     limit: int = 0,
     no_cursor_timeout: bool = False,
     cursor_type: int = CursorType.NON_TAILABLE,
-    sort: Any = None,
+    sort: Sort | None = None,
     allow_partial_results: bool = False,
     oplog_replay: bool = False,
     batch_size: int = 0,
     collation: CollationIn | None = None,
-    hint: Any = None,
+    hint: Hint | None = None,
     max_scan: int | None = None,
     max_time_ms: int | None = None,
-    max: Any = None,
-    min: Any = None,
+    max: Sort | None = None,
+    min: Sort | None = None,
     return_key: bool | None = None,
     show_record_id: bool | None = None,
     snapshot: bool | None = None,
     comment: Any = None,
-    session: Any = None,
+    session: AgnosticClientSession | None = None,
     allow_disk_use: bool | None = None,
     let: Document | None = None,
 ) -> Query:

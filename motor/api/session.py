@@ -6,7 +6,8 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from contextvars import Token
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from bson.timestamp import Timestamp
 from pymongo.errors import ExecutionTimeout, InvalidOperation, NetworkTimeout, OperationFailure, PyMongoError
@@ -14,7 +15,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import ReadPreferenceMode, SessionOptions, TransactionOptions, copy_error_labels
-from motor.api.base import AgnosticBase
+from motor.api.base import BOUND_SESSION, AgnosticBase
 from motor.driver import timeouts
 from motor.driver.sessions.session import Session
 from motor.driver.transactions import MAX_TIME_MS_EXPIRED, TRANSIENT, UNKNOWN_RESULT, abort, abort_soon, commit
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from motor.api.client import AgnosticClient
 
 T = TypeVar("T")
+SessionType = TypeVar("SessionType", bound="AgnosticClientSession")
 
 TIME_LIMIT = 120.0
 """Seconds in which :meth:`AgnosticClientSession.with_transaction` begins anew after an error."""
@@ -72,7 +74,7 @@ class AgnosticClientSession(AgnosticBase):
         return self._engine.operation_time
 
     def advance_cluster_time(self, cluster_time: Mapping[str, Any]) -> None:
-        """Pass on a cluster time of another session's from here on, unless a later one is known already.
+        """Pass on `cluster_time`, another session's, from here on, unless a later one is known already.
 
         Raises TypeError or ValueError for what is no cluster time.
         """
@@ -128,7 +130,9 @@ class AgnosticClientSession(AgnosticBase):
         read_preference: ReadPreferenceMode | None = None,
         max_commit_time_ms: int | None = None,
     ) -> TransactionContext:
-        """Start a transaction, whose options are by default those of the session and then those of the client.
+        """Start a transaction. `read_concern`, `write_concern`, `read_preference` and `max_commit_time_ms`, the
+        milliseconds that the server may take to commit, are by default those of the session and then those of the
+        client.
 
         The result is for ``async with``: it commits the transaction, or aborts it if an exception leaves the block.
         Raises :class:`~pymongo.errors.InvalidOperation` if one is in progress already.
@@ -165,20 +169,41 @@ class AgnosticClientSession(AgnosticBase):
         """
         return self._start(abort(self._client._deployment, self._engine))
 
+    def bind(self, end_session: bool = True) -> BoundSession[Self]:
+        """Make this the session of every operation that is given none, in an ``async with`` block and in the tasks that
+        are started in it.
+
+        The block gives the session, and at its end, unless `end_session` is false, ends it. An operation of another
+        client raises :class:`~pymongo.errors.InvalidOperation` there.
+
+        .. versionadded:: 4.0
+        """
+        return BoundSession(self, end_session)
+
     async def with_transaction(
         self,
-        coro: Callable[[Self], Awaitable[T]],
+        coro: Callable[[Self], Awaitable[T]] | None = None,
         read_concern: ReadConcern | None = None,
         write_concern: WriteConcern | None = None,
         read_preference: ReadPreferenceMode | None = None,
         max_commit_time_ms: int | None = None,
+        *,
+        callback: Callable[[Self], Awaitable[T]] | None = None,
     ) -> T:
-        """Run ``await coro(session)`` in a transaction, commit it and return its result.
+        """Run ``await coro(session)`` in a transaction, commit it and return its result. The transaction has the
+        options of :meth:`start_transaction`: `read_concern`, `write_concern`, `read_preference` and
+        `max_commit_time_ms` in milliseconds.
 
         After an error that another attempt may mend, all of it is run again, for two minutes or up to the deadline of
         :func:`pymongo.timeout`: `coro` must not mind that. It must not swallow PyMongo's exceptions, which tell whether
-        that is so. Source: the MongoDB specification "Convenient API for Transactions".
+        that is so. `callback` is PyMongo's name for it. Raises TypeError for neither or both of them. Source: the
+        MongoDB specification "Convenient API for Transactions".
+
+        .. versionchanged:: 4.0 `callback`.
         """
+        run = coro or callback
+        if run is None or (coro and callback):
+            raise TypeError("with_transaction takes one coroutine function, as coro or as callback")
         started = time.monotonic()
         attempts = 0
         failure: PyMongoError | None = None
@@ -190,7 +215,7 @@ class AgnosticClientSession(AgnosticBase):
             attempts += 1
             self.start_transaction(read_concern, write_concern, read_preference, max_commit_time_ms)
             try:
-                result = await coro(self)
+                result = await run(self)
             except BaseException as error:
                 if self.in_transaction:
                     await self.abort_transaction()
@@ -241,6 +266,24 @@ class AgnosticClientSession(AgnosticBase):
 
     def __deepcopy__(self, memo: Any) -> NoReturn:
         self.__copy__()
+
+
+class BoundSession(Generic[SessionType]):
+    """The ``async with`` block in which a session is that of every operation that is given none."""
+
+    def __init__(self, session: SessionType, end_session: bool) -> None:
+        self._session = session
+        self._end_session = end_session
+        self._tokens: list[Token[Any]] = []
+
+    async def __aenter__(self) -> SessionType:
+        self._tokens.append(BOUND_SESSION.set(self._session))
+        return self._session
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        BOUND_SESSION.reset(self._tokens.pop())
+        if self._end_session:
+            await self._session.end_session()
 
 
 class TransactionContext:

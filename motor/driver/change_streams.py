@@ -74,9 +74,10 @@ class ChangeStream:
         self._decodes_late = has_decoders(self._codec)
         self._cursor: ServerCursor | None = None
         self._reading = asyncio.Lock()
-        self._working: asyncio.Task[None] | None = None
+        self._patient = False
+        self._working: asyncio.Task[object] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._awaited: asyncio.Task[None] | None = None
+        self._awaited: asyncio.Task[object] | None = None
 
     async def open(self) -> None:
         """Open the server's cursor, if there is none yet."""
@@ -87,7 +88,7 @@ class ChangeStream:
     async def next(self) -> Any:
         """The next change, as soon as there is one; ``None`` after the end."""
         while not self.closed:
-            change = await self.try_next()
+            change = await self._read(patient=True)
             if change is not None:
                 return change
         return None
@@ -97,16 +98,22 @@ class ChangeStream:
 
         Who gives up waiting misses nothing: the next call goes on waiting for the same.
         """
+        return await self._read(patient=False)
+
+    async def _read(self, patient: bool) -> Any:
         async with self._reading:
             if self.closed:
                 return None
             if self._cursor is None or not self._cursor.documents:
+                self._patient = patient
                 try:
                     await self._work(self._fill)
                 except Exception as error:
                     if not (_is_resumable(error, self._cursor) or getattr(error, "timeout", False)):
                         await self.close()
                     raise
+                finally:
+                    self._patient = False
             return None if self._cursor is None else await self._take(self._cursor)
 
     async def close(self) -> None:
@@ -119,7 +126,7 @@ class ChangeStream:
         if killing is not None:
             await killing
 
-    async def _work(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _work(self, step: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Run `step` in a task of its own, which goes on when the caller gives up, and is taken over by the next."""
         while True:
             taken_over = self._working is not None
@@ -136,7 +143,7 @@ class ChangeStream:
                 working.result()
                 return
 
-    async def _until_done(self, working: asyncio.Task[None]) -> None:
+    async def _until_done(self, working: asyncio.Task[object]) -> None:
         """Wait for a task without ending it. It takes a future only: there may be a thousand quiet streams."""
         if working.done():
             return
@@ -154,7 +161,7 @@ class ChangeStream:
         if not working.done():
             raise NetworkTimeout("timed out while waiting for a change")
 
-    def _wake(self, done: asyncio.Task[None] | None = None) -> None:
+    def _wake(self, done: asyncio.Task[object] | None = None) -> None:
         if done is not None:
             retrieve(done)
             if done is not self._awaited:
@@ -164,18 +171,26 @@ class ChangeStream:
             self._waiter.set_result(None)
 
     async def _fill(self) -> None:
-        """Ask for more; open the cursor first, if there is none, and anew after an error that allows it."""
-        if self._cursor is None or not self._cursor.alive:
-            await self._open()
-        assert self._cursor is not None
-        try:
-            await self._cursor.refresh()
-        except Exception as error:
-            if self.closed or not _is_resumable(error, self._cursor):
-                raise
-            await self._open()
+        """Ask for more; open the cursor first, if there is none, and anew after an error that allows it.
 
-    async def _open(self) -> None:
+        Whoever waits with patience has it asked again and again, by this one task: a thousand quiet streams should
+        leave nothing to be cleared away.
+        """
+        while True:
+            cursor = self._cursor
+            if cursor is None or not cursor.alive:
+                cursor = await self._open()
+            try:
+                await cursor.refresh()
+            except Exception as error:
+                if self.closed or not _is_resumable(error, self._cursor):
+                    raise
+                cursor = await self._open()
+            if cursor.documents or not (self._patient and cursor.alive):
+                return
+            self._pass_on(cursor)
+
+    async def _open(self) -> ServerCursor:
         watch = self._watch
         target = watch.target
         if self._decodes_late:
@@ -197,6 +212,7 @@ class ChangeStream:
         cursor.use_session(self._session)
         if not await cursor.refresh():
             self._note_start(cursor, operation)
+        return cursor
 
     def _start(self) -> dict[str, Any]:
         if self.resume_token is not None:
@@ -216,23 +232,26 @@ class ChangeStream:
         change: MutableMapping[str, Any] | None = cursor.documents.popleft() if cursor.documents else None
         if not cursor.alive:
             self.closed = True
-        token = cursor.post_batch_resume_token
         if change is None:
-            if token is not None:
-                self.resume_token = token
-                self._start_time = None
+            self._pass_on(cursor)
             return None
         try:
             self.resume_token = change["_id"]
         except KeyError:
             await self.close()
             raise InvalidOperation("Cannot provide resume functionality when the resume token is missing.") from None
-        if cursor.batch_used_up and token is not None:
-            self.resume_token = token
+        if cursor.batch_used_up and cursor.post_batch_resume_token is not None:
+            self.resume_token = cursor.post_batch_resume_token
         self._starts_after = False
         self._resumes = True
         self._start_time = None
         return _decode(change, self._codec) if self._decodes_late else change
+
+    def _pass_on(self, cursor: ServerCursor) -> None:
+        """Nothing has changed up to where the server is now."""
+        if cursor.post_batch_resume_token is not None:
+            self.resume_token = cursor.post_batch_resume_token
+            self._start_time = None
 
 
 def _decode(change: Any, codec_options: CodecOptions[Any]) -> Any:

@@ -275,7 +275,8 @@ class ServerCursor:
         return min(missing, self.batch_size) if self.batch_size else missing
 
     async def _take(self, cursor: dict[str, Any], opening: bool) -> None:
-        self.id = cursor["id"]
+        if self.id != cursor["id"]:
+            self.id = cursor["id"]
         self.post_batch_resume_token = cursor.get("postBatchResumeToken")
         batch = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
         if isinstance(batch, EncodedBatch):

@@ -15,6 +15,7 @@ from pymongo.errors import InvalidOperation
 from pymongo.topology_description import TopologyDescription
 
 from motor.driver.background import start_task
+from motor.driver.encrypted_exchange import Encrypter
 from motor.driver.executor import Executor
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvRecords, resolve_options, resolve_seedlist
@@ -43,8 +44,12 @@ class Deployment:
         client_name: str,
         complete: Callable[[SrvRecords | None, dict[str, Any]], TopologySettings],
     ) -> None:
-        """`complete` has the settings with the records that DNS has for a ``mongodb+srv://`` URI, and with TLS."""
+        """`complete` has the settings with the records that DNS has for a ``mongodb+srv://`` URI, and with TLS.
+
+        An `encrypter` may be given before the first use.
+        """
         self.settings = settings
+        self.encrypter: Encrypter | None = None
         self._complete = complete
         self._resolving: asyncio.Task[Executor] | None = None
         self._client_name = client_name
@@ -127,6 +132,8 @@ class Deployment:
                 executor.close()
             else:
                 self._loop.call_soon_threadsafe(executor.close)
+        if self.encrypter is not None:
+            self.encrypter.close()
 
     def _check_usable(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._closed:
@@ -140,7 +147,7 @@ class Deployment:
     def _start(self, loop: asyncio.AbstractEventLoop) -> Executor:
         if self._executor is not None and self._process is not _process:
             self._executor.topology.disown()
-        self._executor = Executor(Topology(self.settings), self.settings.options)
+        self._executor = Executor(Topology(self.settings), self.settings.options, self.encrypter)
         self._loop = loop
         self._process = _process
         return self._executor

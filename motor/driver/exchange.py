@@ -24,8 +24,9 @@ from motor._pymongo import (
     timeout_details,
 )
 from motor.driver import timeouts
-from motor.driver.cmap.connection import LATE_TIMER_GRACE, Connection
-from motor.driver.cmap.errors import connection_failure
+from motor.driver.cmap.connection import Connection
+from motor.driver.cmap.errors import SENSELESS, connection_failure, senseless_reply
+from motor.driver.cmap.opening import LATE_TIMER_GRACE
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
@@ -114,14 +115,22 @@ class Exchange:
                     self._abandon(operation, server, connection, future)
                     raise
                 reply = self._decode(operation, received.document)
-                self._check(execution, reply, connection)
+                try:
+                    self._check(execution, reply, connection)
+                except SENSELESS as error:
+                    connection.close()
+                    raise senseless_reply(connection.address, error) from error
         except BaseException as error:
             if monitored is not None:
                 monitored.failed(error)
             raise
         if monitored is not None:
             monitored.succeeded(reply)
-        return operation.result(reply)
+        try:
+            return operation.result(reply)
+        except SENSELESS as error:
+            connection.close()
+            raise senseless_reply(connection.address, error) from error
 
     def send_last(self, operation: Operation[Any], connection: Connection) -> None:
         """Send a command whose reply nobody waits for, before `connection` is closed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pymongo.client_options import ClientOptions
@@ -20,6 +21,7 @@ from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.pin import Pin
+from motor.driver.encrypted_exchange import EncryptedExchange, Encrypter
 from motor.driver.exchange import Exchange
 from motor.driver.execution import Execution, Retry
 from motor.driver.operations.end_sessions import EndSessions
@@ -41,14 +43,18 @@ _TRANSIENT = "TransientTransactionError"
 
 
 class Executor:
-    """Runs operations on one topology, with one client's options."""
+    """Runs operations on one topology, with one client's options, and encrypted if there is an `encrypter`."""
 
-    def __init__(self, topology: Topology, options: ClientOptions) -> None:
+    def __init__(self, topology: Topology, options: ClientOptions, encrypter: Encrypter | None = None) -> None:
         self.topology = topology
         self.load_balanced = bool(options.load_balanced)
         self._retries = RetryPolicy(options)
         self.retries_writes = self._retries.retries_writes
-        self._exchange = Exchange(topology, options, self._kill_orphan)
+        self._exchange = (
+            Exchange(topology, options, self._kill_orphan)
+            if encrypter is None
+            else EncryptedExchange(topology, options, self._kill_orphan, encrypter)
+        )
         self._loop = asyncio.get_running_loop()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -89,10 +95,13 @@ class Executor:
                         session.transaction.completed_command = True
                     return result
                 except PyMongoError as error:
-                    if connection is not None and await self._reauthenticated(execution, connection, error):
-                        continue
                     failure = error
-                    self._failed(execution, server, connection, error)
+                    try:
+                        if connection is not None and await self._reauthenticated(execution, connection, error):
+                            continue
+                    except PyMongoError as while_authenticating:
+                        failure = while_authenticating
+                    self._failed(execution, server, connection, failure)
                 except asyncio.CancelledError:
                     if execution.server_session is not None:
                         execution.server_session.dirty = True
@@ -123,8 +132,10 @@ class Executor:
         server = self.topology.select_known(ReadPreference.PRIMARY_PREFERRED)
         connection = server.pool.check_out_idle() if server is not None else None
         if server is not None and connection is not None:
-            if connection.supports_sessions:
-                self._exchange.send_last(EndSessions(Target("admin"), ids), connection)
+            # The server is not owed it: one whose limits are too small for it goes without.
+            with suppress(PyMongoError):
+                if connection.supports_sessions:
+                    self._exchange.send_last(EndSessions(Target("admin"), ids), connection)
             server.pool.check_in(connection)
 
     def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -512,5 +512,3 @@ async def test_no_with_and_no_for(collection):
         next(cursor)
     with pytest.raises(TypeError):
         len(cursor)
-    with pytest.raises(TypeError):
-        await cursor

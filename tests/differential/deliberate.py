@@ -21,6 +21,13 @@ LEFT_OUT = (
     (re.compile(r"failures: (not primary|recovering)$"), "lsid"),
     # PyMongo makes a causally consistent write of a command that the application wrote itself, if it knows its name.
     (re.compile(r"own_sessions: commands, causal$"), "readConcern"),
+    # PyMongo looks into the chunks, too, before it writes a file, and each time. The specification has it look at the
+    # files only, once a bucket.
+    (re.compile(r"gridfs: (upload|write)"), "commands"),
+    # PyMongo takes batches of 16 MB of chunks, and forgets them when the application seeks another position. Motor asks
+    # for less, first for what is to be read, and keeps what it has.
+    (re.compile(r"gridfs: "), "batchSize"),
+    (re.compile(r"gridfs: (read .|readchunk|readline|seek)"), "commands"),
     # PyMongo asks for an empty first batch, because it cannot have that raw; Motor saves the round trip.
     (re.compile(r"aggregate: raw batches"), "commands"),
 )

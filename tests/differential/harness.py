@@ -203,11 +203,6 @@ class Arena:
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
 
-    @property
-    def is_self_test(self) -> bool:
-        """Both sides are PyMongo: what they differ in is a fault of the case or of `normal`."""
-        return self.sides[0].client_class is self.sides[1].client_class
-
     def compare(self, case: Case, left_out: Collection[str] = ()) -> tuple[str, str]:
         """What the two sides did, each as text, without the fields of commands that are `left_out`."""
         first, second = (self._run(side, case, left_out) for side in self.sides)

@@ -13,6 +13,7 @@ from .cases import (
     bad_client,
     bad_documents,
     bad_names,
+    bound_sessions,
     bulk,
     change_streams,
     client_bulk,
@@ -28,6 +29,7 @@ from .cases import (
     failures,
     find,
     find_and_modify,
+    gridfs,
     indexes,
     insert,
     own_sessions,
@@ -36,10 +38,10 @@ from .cases import (
     timeouts,
     transactions,
     update,
+    whereabouts,
 )
 from .deliberate import left_out
 from .harness import Arena, Case
-from .later import waits_for
 
 MODULES = (
     insert,
@@ -57,15 +59,18 @@ MODULES = (
     indexes,
     collections,
     databases,
+    whereabouts,
     concerns,
     sessions,
     own_sessions,
+    bound_sessions,
     transactions,
     timeouts,
     stable_api,
     change_streams,
     events,
     failures,
+    gridfs,
     bad_names,
     bad_arguments,
     bad_documents,
@@ -81,11 +86,7 @@ CASES = [
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # see Arena.close
 @pytest.mark.parametrize("case", CASES)
 def test_same(request: pytest.FixtureRequest, arena: Arena, case: Case) -> None:
-    name = request.node.callspec.id
-    reason = waits_for(name)
-    if reason is not None and not arena.is_self_test:
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-    first, second = arena.compare(case, left_out(name))
+    first, second = arena.compare(case, left_out(request.node.callspec.id))
     if first != second:
         left, right = (side.name for side in arena.sides)
         diff = difflib.unified_diff(first.splitlines(), second.splitlines(), left, right, n=6, lineterm="")

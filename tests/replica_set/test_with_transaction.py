@@ -62,7 +62,9 @@ async def test_its_result_and_options(replica_set: ReplicaSet, client: Any) -> N
 
 
 @pytest.mark.parametrize(
-    "fault", [faults.error(112, "conflict", [TRANSIENT]), faults.close_before, faults.error(91)], ids=str
+    "fault",
+    [faults.error(112, "conflict", [TRANSIENT]), faults.close_before, faults.error(91)],
+    ids=["conflict", "cut", "shutdown"],
 )
 async def test_a_transient_error_inside(replica_set: ReplicaSet, client: Any, fault: faults.Fault) -> None:
     """All of it is run again, in another transaction."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
@@ -26,6 +26,8 @@ _OP_QUERY, _OP_MSG = 2004, 2013
 _MSG_BODY = 5
 _REPLY_BODY = 20
 _GREETINGS = (b"hello", b"ismaster", b"isMaster")
+_LOGINS = (b"saslStart",)
+_NO_MECHANISM = "Unsupported SASL mechanism"
 _IN_TRANSACTION = b"\x08autocommit\x00"
 _MORE_TO_COME = 2
 _OF_REPLICA_SETS = {
@@ -38,15 +40,18 @@ Change = Callable[[Document], Document]
 
 @dataclass(frozen=True)
 class Disguise:
-    """What is changed: answers to hello, and those to commands in a transaction, if any."""
+    """What is changed: answers to hello, those to commands in a transaction, and refusals of a login, if any."""
 
     of_greetings: Change
     of_transactions: Change | None = None
+    of_refusals: Change | None = None
 
     def change_for(self, opcode: int, body: bytes) -> Change | None:
         """What becomes of the answer to this message."""
-        if _is_greeting(opcode, body):
+        if _is_one_of(_GREETINGS, opcode, body):
             return self.of_greetings
+        if self.of_refusals is not None and _is_one_of(_LOGINS, opcode, body):
+            return self.of_refusals
         return self.of_transactions if _IN_TRANSACTION in body else None
 
 
@@ -142,12 +147,12 @@ def _start(opcode: int, body: bytes) -> int:
     return _MSG_BODY if opcode == _OP_MSG else body.index(b"\0", 4) + 9
 
 
-def _is_greeting(opcode: int, body: bytes) -> bool:
+def _is_one_of(names: Collection[bytes], opcode: int, body: bytes) -> bool:
     if opcode not in (_OP_MSG, _OP_QUERY):
         return False
     # A command's name is the first key of its document.
     start = _start(opcode, body) + 5
-    return body[start : body.index(b"\0", start)] in _GREETINGS
+    return body[start : body.index(b"\0", start)] in names
 
 
 def _without_load_balancer(opcode: int, body: bytes) -> bytes:
@@ -162,7 +167,8 @@ def _without_load_balancer(opcode: int, body: bytes) -> bytes:
 def _answer(opcode: int, body: bytes, change: Change) -> bytes:
     start = _MSG_BODY if opcode == _OP_MSG else _REPLY_BODY
     reply: Document = bson.decode(body[start:])
-    return body[:start] + bson.encode(change(reply)) if reply.get("ok") == 1 else body
+    is_changed = reply.get("ok") == 1 or str(reply.get("errmsg", "")).startswith(_NO_MECHANISM)
+    return body[:start] + bson.encode(change(reply)) if is_changed else body
 
 
 def _mongos_hello(hello: Document) -> Document:
@@ -183,6 +189,14 @@ def service() -> Disguise:
     """A mongos behind a load balancer."""
     service_id = ObjectId()
     return Disguise(lambda hello: {**_mongos_hello(hello), "serviceId": service_id}, _with_recovery_token)
+
+
+def doorman() -> Disguise:
+    """A server that lets in everybody, by whichever mechanism he asks; it has a fail point's errors all the same."""
+    let_in = {"conversationId": 1, "done": True, "payload": b""}
+    return Disguise(
+        lambda hello: {**hello, "speculativeAuthenticate": let_in}, of_refusals=lambda refusal: {**let_in, "ok": 1.0}
+    )
 
 
 def member(index: int, relays: list[Relay]) -> Disguise:

@@ -7,18 +7,32 @@ Source: the MongoDB specification "Authentication".
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from pymongo.client_options import ClientOptions
+from pymongo.errors import OperationFailure
 from pymongo.hello import Hello
 
 from motor._pymongo import add_server_api, credentials_of, run_mechanism, speculative_authentication
+from motor.driver import timeouts
+from motor.driver.background import start_task
+from motor.driver.cmap.authentication_errors import explained, without_secrets
 from motor.driver.cmap.connection import Connection
+from motor.driver.cmap.errors import connection_failure
 from motor.driver.cmap.handshake import hello_command
+from motor.driver.cmap.own_thread import call_in_own_thread
+from motor.driver.events.command import CommandMonitor
+from motor.driver.wire.header import next_request_id
 
-_PATIENCE = 5.0
-"""Seconds more than connectTimeoutMS, after which a thread gives up a loop that does not run any more."""
+_SCRAM = ("DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256")
+
+_MOST_ITERATIONS = 10_000_000
+"""Key derivations with so many iterations take some seconds. MongoDB's defaults are 10,000 and 15,000."""
+
+_CLOSED_LOOP_INTERVAL = 1.0
+"""Seconds between two looks of a thread at whether the event loop that it waits for is closed."""
 
 
 class Authentication:
@@ -28,10 +42,18 @@ class Authentication:
         self._connection = connection
         self._options = options
         self._credentials = credentials_of(options)
-        self._view = _View(connection, options)
+        self._view = _View(connection, options, self._is_scram)
+
+    @property
+    def _is_scram(self) -> bool:
+        return self._credentials is not None and self._credentials.mechanism in _SCRAM
 
     def begin(self, command: MutableMapping[str, Any]) -> None:
-        """Add the first step to the handshake's `command`."""
+        """Add the first step to the handshake's `command`.
+
+        Raises :class:`~pymongo.errors.ConfigurationError` for a server that the user has not allowed to be asked for
+        a human's token.
+        """
         credentials = self._credentials
         if credentials is None:
             return
@@ -45,49 +67,138 @@ class Authentication:
 
     def take(self, hello: Hello[dict[str, Any]]) -> None:
         """Take the server's answer to the first step."""
-        self._view.negotiated_mechs = hello.sasl_supported_mechs
-        if self._view.auth_ctx is not None:
-            self._view.auth_ctx.parse_response(hello)
+        view = self._view
+        view.hello_ok = hello.hello_ok
+        view.negotiated_mechs = hello.sasl_supported_mechs
+        if view.auth_ctx is not None:
+            view.auth_ctx.parse_response(hello)
 
     async def finish(self) -> None:
         """Prove who the client is, if it is anybody.
 
-        Raises :class:`~pymongo.errors.OperationFailure` if the server does not believe it, and
-        :class:`~pymongo.errors.ConfigurationError` if a package is missing that the mechanism needs.
+        Raises :class:`~pymongo.errors.OperationFailure` if the server does not believe it, or does not prove who it is
+        itself, and :class:`~pymongo.errors.ConfigurationError` if a package is missing that the mechanism needs.
         """
-        if self._credentials is not None:
-            await self._run(again=False)
+        await self._run(again=False)
 
     async def again(self) -> None:
-        """Prove it once more: what was shown before has expired."""
+        """Prove it once more, before the operation's deadline: what was shown before has expired."""
         self._view.auth_ctx = None
         await self._run(again=True)
 
     async def _run(self, again: bool) -> None:
+        if self._credentials is None:
+            return
+        # Not the credentials as an argument of anything: asyncio's debug mode shows those.
+        ended = call_in_own_thread(lambda: self._call_mechanism(again), "motor authentication")
+        await asyncio.wait([ended], timeout=timeouts.remaining())
+        if not ended.done():
+            raise connection_failure(self._connection.address, self._options, TimeoutError("timed out"))
+        failure = ended.result()
+        if isinstance(failure, Exception):
+            raise without_secrets(explained(failure, self._credentials, self._connection.address))
+        if failure is not None:
+            raise failure
+
+    def _call_mechanism(self, again: bool) -> None:
         view: Any = self._view
-        await asyncio.to_thread(run_mechanism, self._credentials, view, again)
+        if self._is_scram and view.auth_ctx is not None and view.auth_ctx.speculate_succeeded():
+            _check_cost(view.auth_ctx.speculative_authenticate)
+            _check_bargain(view.auth_ctx.mechanism, view.negotiated_mechs)
+        run_mechanism(self._credentials, view, again)
 
 
 class _View:
     """A connection as PyMongo's mechanisms see it from their thread, with the names that they use."""
 
-    def __init__(self, connection: Connection, options: ClientOptions) -> None:
+    def __init__(self, connection: Connection, options: ClientOptions, is_scram: bool) -> None:
         self.address = connection.address
         self.auth_ctx: Any = None
+        self.hello_ok = False
         self.negotiated_mechs: Sequence[str] | None = None
         self.oidc_token_gen_id: int | None = None
         self._connection = connection
         self._options = options
-        self._loop = asyncio.get_running_loop()
+        self._is_scram = is_scram
+        self._monitor = CommandMonitor(options.event_listeners, None)
+        self._loop = connection.loop
 
-    def command(self, database: str, command: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
-        """Run a command and wait for its reply."""
+    @property
+    def max_wire_version(self) -> int:
+        """What the server speaks; before 4.16 PyMongo asks for it."""
+        return self._connection.max_wire_version
+
+    def command(
+        self, database: str, command: Mapping[str, Any], publish_events: bool = True, no_reauth: bool = True
+    ) -> Mapping[str, Any]:
+        """Run a command and wait for its reply. It is never cause for another authentication."""
         document = dict(command)
         add_server_api(document, self._options.pool_options.server_api)
-        timeout = self._options.pool_options.connect_timeout
-        running = asyncio.run_coroutine_threadsafe(self._connection.command(database, document, timeout), self._loop)
-        return running.result(timeout + _PATIENCE if timeout else None)
+        outcome: concurrent.futures.Future[dict[str, Any]] = concurrent.futures.Future()
+
+        def begin() -> None:
+            start_task(self._exchange(database, document, publish_events, outcome), "motor authentication")
+
+        try:
+            self._loop.call_soon_threadsafe(begin)
+        except RuntimeError:
+            raise self._loop_is_gone() from None
+        while not concurrent.futures.wait([outcome], _CLOSED_LOOP_INTERVAL).done:
+            if self._loop.is_closed():
+                raise self._loop_is_gone()
+        reply = outcome.result()
+        if self._is_scram:
+            _check_cost(reply)
+        return reply
 
     def hello_cmd(self) -> dict[str, Any]:
         """The command that asks again which mechanisms a user has."""
-        return hello_command(self._options, hello_ok=True)
+        return hello_command(self._options, self.hello_ok)
+
+    async def _exchange(
+        self,
+        database: str,
+        command: dict[str, Any],
+        published: bool,
+        outcome: concurrent.futures.Future[dict[str, Any]],
+    ) -> None:
+        monitored = None
+        if published and self._monitor.watched:
+            request_id = next_request_id()
+            monitored = self._monitor.start(
+                next(iter(command)), database, command, request_id, request_id, self._connection
+            )
+        try:
+            reply = await self._connection.command(database, command, self._options.pool_options.connect_timeout)
+        except BaseException as error:
+            if monitored is not None:
+                monitored.failed(error)
+            outcome.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            if monitored is not None:
+                monitored.succeeded(reply)
+            outcome.set_result(reply)
+
+    def _loop_is_gone(self) -> Exception:
+        return connection_failure(self.address, self._options, "the event loop was closed during the authentication")
+
+
+def _check_bargain(begun: str, known: Sequence[str] | None) -> None:
+    """Raises OperationFailure when somebody between here and the server would like a weaker mechanism to be used."""
+    if known and begun not in known:
+        raise OperationFailure(
+            f"The server has begun {begun}, and says that the user does not have it. "
+            "If that is so, name the mechanism that the user has: authMechanism."
+        )
+
+
+def _check_cost(reply: Mapping[str, Any]) -> None:
+    """Raises OperationFailure for a server that wants the client to be busy for hours."""
+    payload = reply.get("payload")
+    if not isinstance(payload, bytes):
+        return
+    for item in payload.split(b","):
+        if item.startswith(b"i=") and (len(item) > 10 or int(item[2:]) > _MOST_ITERATIONS):
+            raise OperationFailure("Server returned an invalid iteration count.")

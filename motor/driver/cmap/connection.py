@@ -6,9 +6,6 @@ The names are those of the MongoDB specification "Connection Monitoring and Pool
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,8 +18,8 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, ProtocolError
 
 from motor._pymongo import MAX_BSON_SIZE, MAX_WRITE_BATCH_SIZE, Address, check_command_response, ssl_context_of
-from motor.driver.background import retrieve
-from motor.driver.cmap.errors import connection_failure
+from motor.driver.cmap.errors import SENSELESS, connection_failure, senseless_reply
+from motor.driver.cmap.opening import LATE_TIMER_GRACE, open_transport, unanswered
 from motor.driver.wire import compression, op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
 from motor.driver.wire.header import OP_MSG, next_request_id
@@ -30,13 +27,16 @@ from motor.driver.wire.reader import MessageReader
 
 _REPLY_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
 
-LATE_TIMER_GRACE = 0.02
-"""Seconds between a timer and the verdict, in which the event loop looks at the socket."""
+_LARGE_EXPANDED = 256 * 1024
+"""Messages that claim to be no larger than this, in bytes, are expanded on the event loop: it takes a millisecond."""
 
-_LARGE_COMPRESSED = 64 * 1024
-"""Compressed messages up to this size, in bytes, are expanded on the event loop: it takes some two milliseconds."""
+_PIECE = 256 * 1024
+"""Messages larger than this, in bytes, are handed to the transport piece by piece. Of a whole one it would copy what it
+cannot send at once; with TLS it would also encrypt all of it before the event loop has its next turn.
+"""
 
-_KEEPALIVE = (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 9))
+_TLS_ALERT = b"\x15\x03"
+"""How a TLS server's complaint begins that it was not spoken to in TLS."""
 
 
 class Authentication(Protocol):
@@ -88,9 +88,13 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._on_abandoned: Callable[[op_msg.Message], None] | None = None
         self._unclaimed: op_msg.Message | None = None
         self._failure: Exception | None = None
+        self._unsent: deque[memoryview] = deque()
+        self._paused = False
         self._writable: asyncio.Future[None] | None = None
         self._flushes = False
         self._settled: asyncio.Future[None] | None = None
+        self._expanding = False
+        self._behind: deque[tuple[int, int, int, bytes | memoryview]] = deque()
 
     @property
     def busy(self) -> bool:
@@ -107,51 +111,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
 
         Raises :class:`~pymongo.errors.AutoReconnect` or :class:`~pymongo.errors.NetworkTimeout`.
         """
-        host, port = self.address
-        ssl_context = ssl_context_of(self.options)
-        server_hostname = host if ssl_context else None
-        opening: Any
-        if port is None:
-            opening = self.loop.create_unix_connection(
-                lambda: self, host, ssl=ssl_context, server_hostname=server_hostname
-            )
-        else:
-            opening = self.loop.create_connection(
-                lambda: self, host, port, ssl=ssl_context, server_hostname=server_hostname
-            )
-        try:
-            await self._opened_in_time(self.loop.create_task(opening))
-        except ssl.SSLError as error:
-            raise connection_failure(self.address, self.options, error, "SSL handshake failed: ") from error
-        except OSError as error:
-            raise connection_failure(self.address, self.options, error) from error
-        self._keep_alive()
-
-    async def _opened_in_time(self, opening: asyncio.Task[Any]) -> None:
-        opening.add_done_callback(retrieve)
-        try:
-            await asyncio.wait([opening], timeout=self.options.pool_options.connect_timeout)
-            # A loop that was blocked finds its timer due before it has looked at the socket.
-            await asyncio.wait([opening], timeout=LATE_TIMER_GRACE)
-        finally:
-            if not opening.done():
-                opening.cancel()
-        if opening.cancelled() or not opening.done():
-            raise TimeoutError("timed out")
-        opening.result()
-
-    def _keep_alive(self) -> None:
-        """Have the kernel notice a peer that is gone: after two minutes, and then every ten seconds."""
-        raw: Any = cast(asyncio.Transport, self._transport).get_extra_info("socket")
-        if raw is None or self.address[1] is None:
-            return
-        # The peer may have gone already: what is sent next finds that out.
-        with contextlib.suppress(OSError):
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, maximum in _KEEPALIVE:
-                option = getattr(socket, name, None)
-                if option is not None and raw.getsockopt(socket.IPPROTO_TCP, option) > maximum:
-                    raw.setsockopt(socket.IPPROTO_TCP, option, maximum)
+        await open_transport(self, self.address, self.options)
 
     def send(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
         """Send a whole message; the future gets its reply."""
@@ -160,7 +120,11 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         reply = self._reply = self.loop.create_future()
         self._expected = request_id
         self._unclaimed = None
-        cast(asyncio.Transport, self._transport).write(message)
+        if len(message) > _PIECE or self._unsent:
+            self._write_in_pieces(message)
+        else:
+            transport: Any = self._transport
+            transport.write(message)
         return reply
 
     def send_exhaust(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
@@ -170,7 +134,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
 
     def send_last(self, message: bytes) -> None:
         """Send a message that has no reply, as the last one: closing waits until it is sent."""
-        if self._failure is None:
+        if self._failure is None and not self._unsent:
             cast(asyncio.Transport, self._transport).write(message)
             self._flushes = True
 
@@ -204,7 +168,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         """Send a message that has no reply; wait while the transport's buffer is full."""
         if self._failure is not None:
             raise self._failure
-        cast(asyncio.Transport, self._transport).write(message)
+        self._write_in_pieces(message)
         while self._writable is not None and self._failure is None:
             await asyncio.shield(self._writable)
         if self._failure is not None:
@@ -238,21 +202,24 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
             if timer is not None:
                 timer.cancel()
         document: dict[str, Any] = bson.decode(received.document, _REPLY_CODEC)
-        check_command_response(document, None)
+        try:
+            check_command_response(document, None)
+        except SENSELESS as error:
+            raise senseless_reply(self.address, error) from error
         return document
 
     def time_out(self) -> None:
         """Give up on the reply that is awaited: it raises :class:`~pymongo.errors.NetworkTimeout`.
 
         But not before the socket was looked at: the timer of a loop that was blocked is late, and the reply may be
-        there. As long as bytes keep coming, it is waited for.
+        there. As long as bytes keep coming, or have come and are being expanded, it is waited for.
         """
         self.loop.call_later(LATE_TIMER_GRACE, self._time_out_unless_received, self._reply, self.bytes_received)
 
     def _time_out_unless_received(self, reply: asyncio.Future[op_msg.Message] | None, received: int) -> None:
         if reply is None or reply is not self._reply or reply.done():
             return
-        if self.bytes_received != received:
+        if self.bytes_received != received or self._expanding:
             self.time_out()
         else:
             self.close(connection_failure(self.address, self.options, TimeoutError("timed out")))
@@ -266,6 +233,9 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         if self._transport is not None:
             if self._flushes:
                 self._transport.close()
+                if ssl_context_of(self.options) is not None:
+                    # It would wait for the server's farewell. What we had to say is sent by the next turn.
+                    self.loop.call_soon(self._transport.abort)
             else:
                 self._transport.abort()
         self._finish()
@@ -280,34 +250,77 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         """The transport is gone, for a reason of its own or because we closed it."""
         if not self.closed:
             self.closed = True
-            self._failure = connection_failure(self.address, self.options, exc or "connection closed")
+            self._failure = self._lost(exc)
+            if self._transport is not None:
+                # Python 3.10 takes a TLS transport for one that was left open, unless it is told.
+                self._transport.abort()
             self._finish()
+
+    def _lost(self, error: Exception | None) -> AutoReconnect:
+        if not self.bytes_received or (self.partial and self._buffer.startswith(_TLS_ALERT)):
+            return unanswered(self.address, self.options, error)
+        return connection_failure(self.address, self.options, error or "connection closed")
 
     def _finish(self) -> None:
         reply, self._reply = self._reply, None
         self._streaming = False
         if reply is not None and not reply.done():
             reply.set_exception(self._failure or AutoReconnect("connection closed"))
-        self.resume_writing()
+        self._unsent.clear()
+        # An error's traceback may keep the connection alive, and with it what was set aside for a message.
+        self._large = None
+        self._wake_writer()
         self._wake_settling()
         if self.on_closed is not None:
             self.on_closed(self)
 
+    def _write_in_pieces(self, message: bytes) -> None:
+        self._unsent.append(memoryview(message))
+        if len(self._unsent) == 1:
+            self._write_piece()
+
+    def _write_piece(self) -> None:
+        """Write one piece. The next follows in another turn, or when the transport can take it."""
+        if not self._unsent or self._paused:
+            return
+        message = self._unsent.popleft()
+        if len(message) > _PIECE:
+            self._unsent.appendleft(message[_PIECE:])
+        if self._unsent:
+            self.loop.call_soon(self._write_piece)
+            if self._writable is None:
+                self._writable = self.loop.create_future()
+        cast(asyncio.Transport, self._transport).write(message[:_PIECE])
+        if not self._unsent and not self._paused:
+            self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+
     def pause_writing(self) -> None:
         """The transport's buffer is full."""
+        self._paused = True
         if self._writable is None:
             self._writable = self.loop.create_future()
 
     def resume_writing(self) -> None:
         """The transport's buffer has drained."""
-        writable, self._writable = self._writable, None
-        if writable is not None and not writable.done():
-            writable.set_result(None)
+        self._paused = False
+        if self._unsent:
+            self.loop.call_soon(self._write_piece)
+        else:
+            self._wake_writer()
 
     def message_received(self, request_id: int, response_to: int, opcode: int, body: bytes | memoryview) -> None:
         """A whole message has come: it is the awaited reply, or the connection is of no use any more."""
         reply = self._reply
-        if not self._streaming and (reply is None or response_to != self._expected):
+        if self._streaming:
+            if self._expanding:
+                self._behind.append((request_id, response_to, opcode, body))
+                return
+        elif reply is None or response_to != self._expected:
             self.protocol_error(ProtocolError(f"Got response id {response_to!r} but expected {self._expected!r}"))
             return
         if opcode == OP_COMPRESSED:
@@ -337,7 +350,7 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
 
     def _expand(self, body: bytes | memoryview, request_id: int, response_to: int) -> None:
         """Go on with the message within a compressed one; a large one is expanded in a thread."""
-        if len(body) <= _LARGE_COMPRESSED:
+        if compression.claimed_size(body) <= _LARGE_EXPANDED:
             try:
                 opcode, expanded = compression.decompress(body, self.max_message_size)
             except ProtocolError as error:
@@ -346,22 +359,25 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
                 self._expanded(request_id, response_to, opcode, expanded)
             return
         expanding = self.loop.run_in_executor(None, compression.decompress, body, self.max_message_size)
-        # What comes meanwhile has to wait, so that replies stay in order.
+        self._expanding = True
+        # What comes meanwhile has to wait, so that replies stay in order; what is here already waits with us.
         cast(asyncio.Transport, self._transport).pause_reading()
         expanding.add_done_callback(lambda done: self._expanded_in_thread(done, request_id, response_to))
 
     def _expanded_in_thread(
         self, expanding: asyncio.Future[tuple[int, bytes]], request_id: int, response_to: int
     ) -> None:
+        self._expanding = False
+        error = expanding.exception()
         if self.closed:
-            expanding.exception()
             return
         cast(asyncio.Transport, self._transport).resume_reading()
-        error = expanding.exception()
         if error is None:
             self._expanded(request_id, response_to, *expanding.result())
         else:
             self.protocol_error(ProtocolError(str(error)))
+        while self._behind and not self._expanding and not self.closed:
+            self.message_received(*self._behind.popleft())
 
     def _expanded(self, request_id: int, response_to: int, opcode: int, body: bytes) -> None:
         if opcode == OP_COMPRESSED:
@@ -384,6 +400,11 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         settled, self._settled = self._settled, None
         if settled is not None:
             settled.set_result(None)
+
+    def partly_received(self) -> None:
+        """What nobody has asked for must not be waited for when somebody does."""
+        if not self.busy:
+            self.protocol_error(ProtocolError("Got the beginning of a message that nobody asked for"))
 
     def protocol_error(self, error: ProtocolError) -> None:
         """What came is not what the protocol allows: raise that to whoever waits, and close."""

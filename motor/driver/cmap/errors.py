@@ -7,7 +7,7 @@ import socket
 import ssl
 
 from pymongo.client_options import ClientOptions
-from pymongo.errors import AutoReconnect, NetworkTimeout
+from pymongo.errors import AutoReconnect, NetworkTimeout, ProtocolError
 
 from motor._pymongo import Address, add_error_label, format_timeout_details, timeout_details
 
@@ -38,6 +38,17 @@ def _described(reason: BaseException | str) -> str:
     if isinstance(reason, OSError) and reason.errno and not isinstance(reason, (ssl.SSLError, socket.gaierror)):
         return f"[Errno {reason.errno}] {os.strerror(reason.errno)}"
     return str(reason)
+
+
+SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What reading a reply raises that is no reply to what was asked."""
+
+
+def senseless_reply(address: Address, error: Exception) -> ProtocolError:
+    """The exception for a reply that cannot be read, as `error` says."""
+    return ProtocolError(
+        f"{format_address(address)}: a reply makes no sense ({type(error).__name__}: {error}): is it a MongoDB server?"
+    )
 
 
 def mark_overloaded(error: AutoReconnect) -> None:

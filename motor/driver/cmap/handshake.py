@@ -13,7 +13,10 @@ from pymongo.hello import Hello
 from pymongo.server_type import SERVER_TYPE
 
 from motor._pymongo import add_server_api, client_metadata, compressor_for, compressors_of
+from motor.driver.cmap.authentication_errors import without_secrets
 from motor.driver.cmap.connection import Connection
+from motor.driver.cmap.server_hello import read_hello
+from motor.driver.wire.reader import MAX_MESSAGE_SIZE
 
 if TYPE_CHECKING:
     from motor.driver.cmap.authentication import Authentication
@@ -53,24 +56,19 @@ async def shake_hands(
     For a connection that operations use there is an `authentication`, which takes its first step with it. Raises
     :class:`~pymongo.errors.ConnectionFailure` when the connection fails before the reply is there.
     """
-    command = hello_command(options, hello_ok=False)
-    command["client"] = client_metadata(options)
-    if options.load_balanced:
-        command["loadBalanced"] = True
-    compressors = compressors_of(options) if authentication is not None else []
-    if compressors:
-        command["compression"] = compressors
-    if authentication is not None:
-        authentication.begin(command)
-    reply = await connection.command("admin", command, timeout=options.pool_options.connect_timeout)
-    hello = Hello(reply)
+    try:
+        hello = await _say_hello(connection, options, authentication)
+    except Exception as error:
+        without_secrets(error)
+        raise error
     if options.load_balanced and not hello.service_id:
         raise ConfigurationError(
             "Driver attempted to initialize in load balancing mode, but the server does not support this mode"
         )
     connection.service_id = hello.service_id
     connection.max_bson_size = hello.max_bson_size
-    connection.max_message_size = hello.max_message_size
+    # No server has more, and one that says so could make us set aside gigabytes for a message.
+    connection.max_message_size = min(hello.max_message_size, MAX_MESSAGE_SIZE)
     connection.max_write_batch_size = hello.max_write_batch_size
     connection.max_wire_version = hello.max_wire_version
     connection.is_writable = hello.is_writable
@@ -83,3 +81,17 @@ async def shake_hands(
         connection.compressor = compressor_for(options, hello.compressors)
         authentication.take(hello)
     return hello
+
+
+async def _say_hello(
+    connection: Connection, options: ClientOptions, authentication: Authentication | None
+) -> Hello[dict[str, Any]]:
+    command = hello_command(options, hello_ok=False)
+    command["client"] = client_metadata(options)
+    if options.load_balanced:
+        command["loadBalanced"] = True
+    if authentication is not None:
+        command["compression"] = compressors_of(options)
+        authentication.begin(command)
+    reply = await connection.command("admin", command, timeout=options.pool_options.connect_timeout)
+    return read_hello(reply, connection.address)

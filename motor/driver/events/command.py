@@ -37,7 +37,8 @@ class CommandMonitor:
 
     __slots__ = ("_client_id", "_listeners")
 
-    def __init__(self, listeners: Sequence[object], client_id: ObjectId) -> None:
+    def __init__(self, listeners: Sequence[object], client_id: ObjectId | None) -> None:
+        """Without a client's id nothing is logged."""
         self._listeners = listeners_of(CommandListener, listeners)
         self._client_id = client_id
 
@@ -91,7 +92,7 @@ class MonitoredCommand:
     def __init__(
         self,
         listeners: Sequence[CommandListener],
-        client_id: ObjectId,
+        client_id: ObjectId | None,
         name: str,
         database: str,
         command: dict[str, Any],
@@ -168,7 +169,7 @@ class MonitoredCommand:
                 publish(listener.failed, event)
 
     def _log(self, message: str, **fields: Any) -> None:
-        if not _logger.isEnabledFor(logging.DEBUG):
+        if self._client_id is None or not _logger.isEnabledFor(logging.DEBUG):
             return
         connection = self._connection
         log(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from bson.codec_options import CodecOptions
 from pymongo.errors import ConfigurationError
@@ -30,6 +30,7 @@ from motor.driver.operations.operation import (
     Target,
     add_read_concern,
     add_write_concern,
+    read_cursor,
 )
 from motor.driver.sdam.selection import Selector
 
@@ -80,9 +81,9 @@ class Aggregate(ReadOperation[dict[str, Any]]):
     def read_preference(self) -> ReadPreferenceMode:
         """The target's; on servers before 5.0 a pipeline that writes goes to the primary whatever it says."""
         if self._preference is None:
-            preference: Any = self.target.read_preference
+            preference = self.target.read_preference
             if self.writes and preference != ReadPreference.PRIMARY:
-                preference = AggregateWritePreference(preference)
+                preference = cast("ReadPreferenceMode", AggregateWritePreference(preference))
             self._preference = preference
         return self._preference
 
@@ -134,8 +135,9 @@ class Aggregate(ReadOperation[dict[str, Any]]):
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
         """The ``cursor`` document; an empty one for an unacknowledged write."""
-        cursor: dict[str, Any] = reply.get("cursor") or {"id": 0, "firstBatch": [], "ns": self.target.namespace}
-        return cursor
+        if "cursor" not in reply:
+            return {"id": 0, "firstBatch": [], "ns": self.target.namespace}
+        return read_cursor(reply)
 
 
 class AggregateRaw(Aggregate):

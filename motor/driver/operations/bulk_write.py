@@ -10,7 +10,15 @@ from pymongo.errors import InvalidOperation, WriteConcernError
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, write_concern_error_of
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Document, Operation, Target, add_write_concern
+from motor.driver.operations.operation import (
+    CURSOR_FIELDS,
+    Command,
+    Document,
+    Operation,
+    Target,
+    add_write_concern,
+    read_cursor,
+)
 from motor.driver.wire.op_msg import DocumentSequence
 
 WIRE_VERSION = 25
@@ -75,8 +83,7 @@ class BulkWrite(Operation[dict[str, Any]]):
         error = write_concern_error_of(reply)
         if self.repeats and error and error.get("code") in RETRYABLE_ERROR_CODES:
             raise WriteConcernError(error["errmsg"], error["code"], error)
-        cursor: dict[str, Any] = reply.get("cursor") or {"id": 0, "firstBatch": []}
-        return cursor
+        return read_cursor(reply) if "cursor" in reply else {"id": 0, "firstBatch": []}
 
 
 def check_supported(wire_version: int) -> None:

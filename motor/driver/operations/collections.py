@@ -23,6 +23,7 @@ from motor.driver.operations.operation import (
     ReadOperation,
     Target,
     add_write_concern,
+    read_cursor,
     write_concern_of,
 )
 
@@ -173,5 +174,4 @@ class ListCollections(ReadOperation[dict[str, Any]]):
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
         """The ``cursor`` document."""
-        cursor: dict[str, Any] = reply["cursor"]
-        return cursor
+        return read_cursor(reply)

@@ -11,7 +11,15 @@ from pymongo.errors import InvalidOperation
 
 from motor._pymongo import QUERY_OPTIONS
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Document, ReadOperation, Target, add_read_concern
+from motor.driver.operations.operation import (
+    CURSOR_FIELDS,
+    Command,
+    Document,
+    ReadOperation,
+    Target,
+    add_read_concern,
+    read_cursor,
+)
 
 EXHAUST = QUERY_OPTIONS["exhaust"]
 
@@ -124,8 +132,7 @@ class Find(ReadOperation[dict[str, Any]]):
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
         """The ``cursor`` document."""
-        cursor: dict[str, Any] = reply["cursor"]
-        return cursor
+        return read_cursor(reply)
 
 
 class FindRaw(Find):

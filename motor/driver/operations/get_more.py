@@ -8,7 +8,7 @@ from typing import Any
 from bson.codec_options import CodecOptions
 
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target
+from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
 
 
 @dataclass(slots=True)
@@ -52,5 +52,4 @@ class GetMore(Operation[dict[str, Any]]):
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
         """The ``cursor`` document."""
-        cursor: dict[str, Any] = reply["cursor"]
-        return cursor
+        return read_cursor(reply)

@@ -20,6 +20,7 @@ from motor.driver.operations.operation import (
     ReadOperation,
     Target,
     add_write_concern,
+    read_cursor,
 )
 
 _INDEX_CODEC: CodecOptions[Any] = CodecOptions(SON)
@@ -117,8 +118,9 @@ class ListIndexes(ReadOperation[dict[str, Any]]):
 
     def result(self, reply: dict[str, Any]) -> dict[str, Any]:
         """The ``cursor`` document; an empty one for a collection that is not there."""
-        cursor: dict[str, Any] = reply.get("cursor") or {"id": 0, "firstBatch": [], "ns": self.target.namespace}
-        return cursor
+        if "cursor" not in reply:
+            return {"id": 0, "firstBatch": [], "ns": self.target.namespace}
+        return read_cursor(reply)
 
 
 def index_information(indexes: Sequence[MutableMapping[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.sdam.selection import Selector
 from motor.driver.sessions.session import Session
+from motor.driver.wire.batch import EncodedBatch
 from motor.driver.wire.op_msg import DocumentSequence
 
 Document = Mapping[str, Any]
@@ -34,6 +35,18 @@ CURSOR_FIELDS = {"cursor": {"firstBatch": 1, "nextBatch": 1}}
 """Which fields of a cursor reply hold the user's documents, for codec options that decode them in a way of their
 own.
 """
+
+
+def read_cursor(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``cursor`` document of a reply. Raises KeyError or TypeError if there is none that can be read."""
+    cursor: dict[str, Any] = reply["cursor"]
+    batch = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
+    if not (isinstance(cursor["id"], int) and isinstance(batch, (list, EncodedBatch))):
+        raise TypeError(f"no cursor: {cursor}")
+    if not isinstance(cursor.get("ns", ""), str):
+        raise TypeError(f"no namespace: {cursor['ns']!r}")
+    return cursor
+
 
 STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "deletes"}
 """The field of a write command that holds its statements."""

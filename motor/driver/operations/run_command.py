@@ -11,7 +11,7 @@ from pymongo.errors import InvalidOperation
 
 from motor._pymongo import ReadPreferenceMode
 from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target
+from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
 from motor.driver.sdam.selection import Selector
 
 
@@ -87,7 +87,6 @@ class CursorCommand(RunCommand):
 
     def result(self, reply: Any) -> dict[str, Any]:
         """The ``cursor`` document. Raises InvalidOperation if there is none."""
-        cursor: dict[str, Any] | None = reply.get("cursor")
-        if not cursor:
+        if not reply.get("cursor"):
             raise InvalidOperation("Command does not return a cursor.")
-        return cursor
+        return read_cursor(reply)

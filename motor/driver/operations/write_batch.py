@@ -22,6 +22,9 @@ from motor.driver.operations.operation import (
 from motor.driver.operations.statements import StatementEncoder
 from motor.driver.wire.op_msg import DocumentSequence
 
+_MAX_SIZE_TO_ENCRYPT = 2 * 1024 * 1024
+"""Source: the MongoDB specification "Client Side Encryption"."""
+
 
 @dataclass(slots=True)
 class WriteBatch(Operation[dict[str, Any]]):
@@ -85,6 +88,19 @@ class WriteBatch(Operation[dict[str, Any]]):
         :class:`~pymongo.errors.DocumentTooLarge` if not even the first fits; an unacknowledged write raises it for any
         that is too large for the server, which could not say so.
         """
+        return self._taken(connection, connection.max_write_batch_size, room)
+
+    def sequences_to_encrypt(self, connection: Connection) -> Sequence[DocumentSequence]:
+        """Those of the statements that are encrypted together, which makes them longer: no more than 2 MiB of them.
+
+        A statement that is larger goes alone.
+        """
+        if self._sequence is None and self.encoder.first_size() > _MAX_SIZE_TO_ENCRYPT:
+            return self._taken(connection, 1, connection.max_message_size)
+        overhead = 6 + len(STATEMENTS_FIELD[self.kind])
+        return self._taken(connection, connection.max_write_batch_size, _MAX_SIZE_TO_ENCRYPT + overhead)
+
+    def _taken(self, connection: Connection, max_count: int, room: int) -> Sequence[DocumentSequence]:
         if self._sequence is not None:
             return (self._sequence,)
         name = STATEMENTS_FIELD[self.kind]
@@ -93,7 +109,7 @@ class WriteBatch(Operation[dict[str, Any]]):
                 if size > connection.max_bson_size:
                     self._refuse(size, connection.max_bson_size)
         self._first = self.encoder.taken
-        documents = self.encoder.take(connection.max_write_batch_size, room - 6 - len(name))
+        documents = self.encoder.take(max_count, room - 6 - len(name))
         if not documents:
             self._refuse(self.encoder.first_size(), connection.max_bson_size)
         self._sequence = DocumentSequence(name, documents)

@@ -20,6 +20,7 @@ from motor._pymongo import Address, in_function_as_a_service
 from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.handshake import hello_command, shake_hands
+from motor.driver.cmap.server_hello import read_hello
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.sdam.round_trip import RoundTripTimes
 
@@ -168,14 +169,15 @@ class Monitor:
         self._events.heartbeat_sent(self._address, awaited, connection.id, connection.server_connection_id)
         if not awaited:
             command = hello_command(self._options, self._hello_ok)
-            return Hello(await connection.command("admin", command, timeout))
+            return read_hello(await connection.command("admin", command, timeout), self._address)
         patience = timeout + self._options.heartbeat_frequency if timeout else None
         if connection.streaming:
-            return Hello(await connection.next_document(patience), awaitable=True)
+            return read_hello(await connection.next_document(patience), self._address, awaitable=True)
         command = hello_command(self._options, self._hello_ok)
         command["topologyVersion"] = self._description.topology_version
         command["maxAwaitTimeMS"] = int(self._options.heartbeat_frequency * 1000)
-        return Hello(await connection.command("admin", command, patience, exhaust=True), awaitable=True)
+        reply = await connection.command("admin", command, patience, exhaust=True)
+        return read_hello(reply, self._address, awaitable=True)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -59,7 +59,7 @@ class ServerSessionPool:
         now = session.last_use = time.monotonic()
         self._sessions.append(session)
         if self._lifetime is not None:
-            while now - self._sessions[0].last_use > self._lifetime:
+            while self._sessions and now - self._sessions[0].last_use > self._lifetime:
                 self._sessions.popleft()
 
     def drain(self) -> list[dict[str, Any]]:

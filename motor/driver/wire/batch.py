@@ -22,7 +22,7 @@ SMALL_REPLY = 16 * 1024
 LARGE_REPLY = 320 * 1024
 """Replies up to this size, in bytes, decode in about 5 ms and are decoded whole."""
 
-_PIECE = 128 * 1024
+PIECE = 128 * 1024
 """Two milliseconds of decoding. Smaller pieces would set the collector off more often, and so its full passes."""
 
 _INT32 = struct.Struct("<i")
@@ -50,8 +50,14 @@ class EncodedBatch:
 
     def decode_piece(self, codec_options: CodecOptions[Any]) -> list[Any]:
         """The next documents, about 128 KiB of BSON of them; at least one, however large it is."""
+        documents = b"".join(self.cut(PIECE))
+        with CollectorPaused():
+            return bson.decode_all(documents, codec_options)
+
+    def cut(self, size: int) -> list[memoryview]:
+        """The next documents as they lie in the reply: about `size` bytes of them, and at least one."""
         array, position, index = self.array, self._position, self._index
-        limit = min(position + _PIECE, len(array) - 1)
+        limit = min(position + size, len(array) - 1)
         documents: list[memoryview] = []
         while position < limit:
             kind = array[position]
@@ -59,15 +65,14 @@ class EncodedBatch:
             position += 2 + len(str(index))
             if kind != _DOCUMENT or position + 5 > len(array) or array[position - 1] != 0:
                 raise InvalidBSON("a cursor's batch is not an array of documents")
-            (size,) = _INT32.unpack_from(array, position)
-            if not 5 <= size < len(array) - position:
-                raise InvalidBSON(f"a cursor's batch holds a document of {size} bytes, which it has no room for")
-            documents.append(array[position : position + size])
-            position += size
+            (length,) = _INT32.unpack_from(array, position)
+            if not 5 <= length < len(array) - position:
+                raise InvalidBSON(f"a cursor's batch holds a document of {length} bytes, which it has no room for")
+            documents.append(array[position : position + length])
+            position += length
             index += 1
         self._position, self._index = position, index
-        with CollectorPaused():
-            return bson.decode_all(b"".join(documents), codec_options)
+        return documents
 
 
 def split_batch(document: memoryview) -> tuple[bytes, EncodedBatch] | None:
@@ -80,6 +85,8 @@ def split_batch(document: memoryview) -> tuple[bytes, EncodedBatch] | None:
     if found is None:
         return None
     batch_start, batch_end = start + found[0], start + found[1]
+    if document[batch_end - 1] != 0:
+        raise InvalidBSON("a cursor's batch does not end where it should")
     removed = batch_end - batch_start - len(_EMPTY_ARRAY)
     rest = b"".join(
         (

@@ -24,6 +24,9 @@ _PREFIX = struct.Struct("<iiB")
 
 _NOOP, _SNAPPY, _ZLIB, _ZSTD = range(4)
 
+_UNKNOWN = -1
+"""What zstandard says of a frame that does not say its size."""
+
 
 class Compressor(Protocol):
     """What PyMongo has for each compressor."""
@@ -50,6 +53,11 @@ def compress(message: bytes, compressor: Compressor) -> bytes:
     )
 
 
+def claimed_size(body: bytes | memoryview) -> int:
+    """How many bytes a compressed message claims to become; 0 for one that is too short to say."""
+    return 0 if len(body) < _PREFIX.size else int(_PREFIX.unpack_from(body)[1])
+
+
 def decompress(body: bytes | memoryview, limit: int) -> tuple[int, bytes]:
     """The opcode and the body of the message within `body`, which is what follows a compressed message's header.
 
@@ -64,7 +72,7 @@ def decompress(body: bytes | memoryview, limit: int) -> tuple[int, bytes]:
     if expand is None:
         raise ProtocolError(f"OP_COMPRESSED with an unknown compressor: {compressor_id}")
     try:
-        expanded = expand(bytes(body[_PREFIX.size :]), size)
+        expanded = expand(memoryview(body)[_PREFIX.size :], size)
     except ProtocolError:
         raise
     except Exception as error:
@@ -74,19 +82,19 @@ def decompress(body: bytes | memoryview, limit: int) -> tuple[int, bytes]:
     return opcode, expanded
 
 
-def _copy(data: bytes, size: int) -> bytes:
-    return data
+def _copy(data: memoryview, size: int) -> bytes:
+    return bytes(data)
 
 
-def _expand_snappy(data: bytes, size: int) -> bytes:
+def _expand_snappy(data: memoryview, size: int) -> bytes:
     snappy: Any = import_module("snappy")
     if _snappy_size(data) != size:
         raise ProtocolError(f"OP_COMPRESSED claims to hold {size} bytes, and its content another number")
-    expanded: bytes = snappy.uncompress(data)
+    expanded: bytes = snappy.uncompress(bytes(data))
     return expanded
 
 
-def _snappy_size(data: bytes) -> int:
+def _snappy_size(data: memoryview) -> int:
     """The number that a snappy stream starts with, seven bits in a byte."""
     size = 0
     for position, byte in enumerate(data[:5]):
@@ -96,16 +104,28 @@ def _snappy_size(data: bytes) -> int:
     raise ProtocolError("OP_COMPRESSED holds a snappy stream without its size")
 
 
-def _expand_zlib(data: bytes, size: int) -> bytes:
+def _expand_zlib(data: memoryview, size: int) -> bytes:
     return _expand_stream(zlib.decompressobj(), data, size)
 
 
-def _expand_zstd(data: bytes, size: int) -> bytes:
-    zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+def _expand_zstd(data: memoryview, size: int) -> bytes:
+    try:
+        zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    except ImportError:
+        return _expand_zstandard(data, size)
     return _expand_stream(zstd.ZstdDecompressor(), data, size)
 
 
-def _expand_stream(stream: Any, data: bytes, size: int) -> bytes:
+def _expand_zstandard(data: memoryview, size: int) -> bytes:
+    """With the package that PyMongo 4.15 has its zstd from: its streams have no limit, but their frames say a size."""
+    zstandard: Any = import_module("zstandard")
+    if zstandard.frame_content_size(data) not in (size, _UNKNOWN):
+        raise ProtocolError(f"OP_COMPRESSED claims to hold {size} bytes, and its content another number")
+    expanded: bytes = zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
+    return expanded
+
+
+def _expand_stream(stream: Any, data: memoryview, size: int) -> bytes:
     # One byte more than it claims, to see that there is no more.
     expanded: bytes = stream.decompress(data, size + 1)
     if len(expanded) == size and (not stream.eof or stream.unused_data):
@@ -113,7 +133,7 @@ def _expand_stream(stream: Any, data: bytes, size: int) -> bytes:
     return expanded
 
 
-_EXPANDERS: dict[int, Callable[[bytes, int], bytes]] = {
+_EXPANDERS: dict[int, Callable[[memoryview, int], bytes]] = {
     _NOOP: _copy,
     _SNAPPY: _expand_snappy,
     _ZLIB: _expand_zlib,

@@ -47,6 +47,9 @@ class MessageReader:
         """Called for each message, with what follows its header. The body belongs to the receiver."""
         raise NotImplementedError
 
+    def partly_received(self) -> None:
+        """Called when the beginning of a message has come, and not all of it: for who wants to know."""
+
     def protocol_error(self, error: ProtocolError) -> None:
         """Called once for a stream that cannot be read any further."""
         raise NotImplementedError
@@ -88,12 +91,15 @@ class MessageReader:
             elif length > _SMALL:
                 self._start_large(position, length, filled)
                 self._large_header = (request_id, response_to, opcode)
+                self.partly_received()
                 return
             else:
                 break
         if position and position < filled:
             self._buffer[: filled - position] = self._buffer[position:filled]
         self._filled = filled - position
+        if self._filled:
+            self.partly_received()
 
     def _start_large(self, position: int, length: int, filled: int) -> None:
         self._large = memoryview(bytearray(length - HEADER.size))

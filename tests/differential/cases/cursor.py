@@ -52,6 +52,18 @@ async def before_it_starts(t: Target) -> Any:
     return state(cursor), cursor.address, cursor.collection is t.coll
 
 
+async def retrieved(t: Target) -> Any:
+    cursor = t.coll.find({}, {"_id": 1}, batch_size=4)
+    shown = [cursor.retrieved]
+    shown += [cursor.retrieved async for _ in cursor]
+    await got(cursor.rewind())
+    shown.append(cursor.retrieved)
+    await cursor.next()
+    shown.append(cursor.retrieved)
+    await cursor.close()
+    return shown, cursor.clone().retrieved
+
+
 async def step_by_step(t: Target) -> Any:
     cursor = t.coll.find({}, {"_id": 1}, batch_size=2)
     shown = [(document, state(cursor), cursor.address is not None) async for document in cursor]
@@ -326,6 +338,7 @@ CASES = [
     Case("limit reached", limit_reached, TEN),
     Case("clone", clone, TEN, index_on_x),
     Case("copy and deepcopy", copies, TEN),
+    Case("retrieved", retrieved, TEN),
     Case("rewind", rewind, TEN),
     Case("rewind half read", rewind_half_read, TEN),
     Case("rewind before the start", rewind_unstarted, THREE),

@@ -10,17 +10,20 @@ from typing import Any, cast
 from pymongo.client_session import TransactionOptions  # type: ignore[attr-defined]  # it is there by a star
 from pymongo.server_api import ServerApi
 
-import motor.motor_asyncio
 from motor.api.session import AgnosticClientSession
 from motor.driver.sdam.topology import Topology
 from motor.driver.sessions.session import Session
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase, AsyncIOMotorGridFSBucket
 
+from .encryption import auto_encryption, client_encryption
 from .errors import UnsupportedError
 from .events import EventRecorder
 from .methods import collection_options, snake_case
 from .server import TestServer
 from .waiting import SECONDS, until
+
+_PLACEHOLDER = {"$$placeholder": 1}
+"""What stands for values that differ from one environment to the other."""
 
 
 class Thread:
@@ -47,13 +50,6 @@ class Thread:
     async def _run(self) -> None:
         while (operation := await self._queue.get()) is not None:
             await operation()
-
-
-class NoBucket:
-    """In place of a bucket, which there is no GridFS for. Only a test that uses it must fail."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        pass
 
 
 class Entities:
@@ -111,8 +107,6 @@ class Entities:
             await _MAKERS[kind](self, fields)
 
     async def _make_client(self, spec: Mapping[str, Any]) -> None:
-        if "autoEncryptOpts" in spec:
-            raise UnsupportedError("autoEncryptOpts")
         stored: list[tuple[str, list[Any]]] = []
         for store in spec.get("storeEventsAsEntities", ()):
             events: list[Any] = []
@@ -120,9 +114,13 @@ class Entities:
             stored += [(name, events) for name in store["events"]]
         recorder = EventRecorder(spec, stored)
         options = {**spec.get("uriOptions", {}), "event_listeners": [recorder]}
+        if options.get("authMechanismProperties") == _PLACEHOLDER:
+            options["authMechanismProperties"] = self._server.logins[options["authMechanism"]]
         if "serverApi" in spec:
             api = spec["serverApi"]
             options["server_api"] = ServerApi(api["version"], api.get("strict"), api.get("deprecationErrors"))
+        if "autoEncryptOpts" in spec:
+            options["auto_encryption_opts"] = await auto_encryption(spec["autoEncryptOpts"], self.closing)
         client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
             self._server.uri_of(spec.get("useMultipleMongoses")), **options
         )
@@ -133,6 +131,10 @@ class Entities:
         await topology_of(client)
         if "awaitMinPoolSizeMS" in spec:
             await _await_min_pool_size(client, spec["awaitMinPoolSizeMS"] / 1000)
+
+    async def _make_client_encryption(self, spec: Mapping[str, Any]) -> None:
+        options = spec["clientEncryptionOpts"]
+        self[spec["id"]] = await client_encryption(options, self.client(options["keyVaultClient"]), self.closing)
 
     async def _make_database(self, spec: Mapping[str, Any]) -> None:
         client = self.client(spec["client"])
@@ -159,8 +161,8 @@ class Entities:
         self[spec["id"]] = session
 
     async def _make_bucket(self, spec: Mapping[str, Any]) -> None:
-        bucket = getattr(motor.motor_asyncio, "AsyncIOMotorGridFSBucket", NoBucket)
-        self[spec["id"]] = bucket(self[spec["database"]], **collection_options(spec.get("bucketOptions", {})))
+        database = self._typed(spec["database"], AsyncIOMotorDatabase)
+        self[spec["id"]] = AsyncIOMotorGridFSBucket(database, **collection_options(spec.get("bucketOptions", {})))
 
     async def _make_thread(self, spec: Mapping[str, Any]) -> None:
         self[spec["id"]] = thread = Thread()
@@ -175,6 +177,7 @@ class Entities:
 
 _MAKERS = {
     "client": Entities._make_client,
+    "clientEncryption": Entities._make_client_encryption,
     "database": Entities._make_database,
     "collection": Entities._make_collection,
     "session": Entities._make_session,

@@ -12,6 +12,7 @@ from pymongo.errors import (
     ClientBulkWriteException,
     ConfigurationError,
     ConnectionFailure,
+    EncryptionError,
     InvalidOperation,
     NotPrimaryError,
     PyMongoError,
@@ -46,6 +47,8 @@ def check_error(expected: Mapping[str, Any], error: Exception, matcher: Matcher)
     if isinstance(error, TypeError) and "argument" in str(error):
         raise error
     cause: Any = error.error if isinstance(error, ClientBulkWriteException) and error.error is not None else error
+    if isinstance(cause, EncryptionError):
+        cause = cause.cause
     details = getattr(cause, "details", None) or {}
     if "isClientError" in expected:
         assert _is_client_error(cause) is expected["isClientError"], repr(error)

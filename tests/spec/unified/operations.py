@@ -6,6 +6,7 @@ Most have the method's name in camelCase and its arguments; those that differ ha
 from __future__ import annotations
 
 import inspect
+import io
 from binascii import unhexlify
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -19,12 +20,15 @@ from motor.api.session import AgnosticClientSession
 from motor.core import (
     AgnosticChangeStream,
     AgnosticClient,
+    AgnosticClientEncryption,
     AgnosticCollection,
     AgnosticCommandCursor,
     AgnosticCursor,
     AgnosticDatabase,
 )
+from motor.motor_gridfs import AgnosticGridFSBucket
 
+from . import encryption
 from .entities import Entities
 from .errors import UnsupportedError
 from .methods import method_arguments, method_of, snake_case, snake_case_arguments, write_model
@@ -108,7 +112,7 @@ _RENAMED = {
     "dropCollection": {"collection": "name_or_collection"},
     "dropDatabase": {"database": "name_or_database"},
     "dropIndex": {"name": "index_or_name"},
-    "rename": {"to": "new_name"},
+    "rename": {"to": "new_name", "id": "file_id"},
     "delete": {"id": "file_id"},
 }
 
@@ -117,7 +121,7 @@ def _kind(target: Any) -> str:
     for kind, classes in _KINDS.items():
         if isinstance(target, classes):
             return kind
-    return "bucket" if hasattr(type(target), "upload_from_stream") else ""
+    return ""
 
 
 _KINDS: dict[str, tuple[type[Any], ...]] = {
@@ -127,6 +131,8 @@ _KINDS: dict[str, tuple[type[Any], ...]] = {
     "session": (AgnosticClientSession,),
     "cursor": (AgnosticCommandCursor, AgnosticCursor, OpenFindCursor),
     "change stream": (AgnosticChangeStream,),
+    "bucket": (AgnosticGridFSBucket,),
+    "encryption": (AgnosticClientEncryption,),
 }
 
 
@@ -281,8 +287,9 @@ def _upload_arguments(arguments: Arguments) -> Arguments:
 
 
 async def _download(bucket: Any, arguments: Arguments) -> bytes:
-    data: bytes = await (await bucket.open_download_stream(arguments["id"])).read()
-    return data
+    destination = io.BytesIO()
+    await bucket.download_to_stream(arguments["id"], destination)
+    return destination.getvalue()
 
 
 async def _download_by_name(bucket: Any, arguments: Arguments) -> bytes:
@@ -290,7 +297,21 @@ async def _download_by_name(bucket: Any, arguments: Arguments) -> bytes:
     return data
 
 
+async def _drop_bucket(bucket: AgnosticGridFSBucket, arguments: Arguments) -> None:
+    """PyMongo has no method for it. If it had, it would be one operation."""
+
+    async def drop() -> None:
+        for name in ("files", "chunks"):
+            await bucket.collection[name].drop()
+
+    await bucket._start(drop())
+
+
 _SPECIAL: dict[tuple[str, str], Operation] = {
+    ("encryption", "createDataKey"): encryption.create_data_key,
+    ("encryption", "encrypt"): encryption.encrypt,
+    ("encryption", "getKeys"): encryption.get_keys,
+    ("encryption", "rewrapManyDataKey"): encryption.rewrap_many_data_key,
     ("client", "appendMetadata"): _append_metadata,
     ("client", "clientBulkWrite"): _bulk_write,
     ("client", "createChangeStream"): _create_change_stream,
@@ -321,6 +342,7 @@ _SPECIAL: dict[tuple[str, str], Operation] = {
     ("change stream", "iterateUntilDocumentOrError"): _next_change,
     ("bucket", "download"): _download,
     ("bucket", "downloadByName"): _download_by_name,
+    ("bucket", "drop"): _drop_bucket,
     ("bucket", "find"): _find,
     ("bucket", "upload"): _upload,
     ("bucket", "uploadWithId"): _upload_with_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pymongo.encryption import RewrapManyDataKeyResult  # type: ignore[attr-defined]  # it is there by a star
 from pymongo.results import (
     BulkWriteResult,
     ClientBulkWriteResult,
@@ -29,6 +30,9 @@ def as_document(result: Any) -> Any:
         return {**_update(result), "upsertedCount": 0 if result.upserted_id is None else 1}
     if isinstance(result, BulkWriteResult):
         return {**_counts(result), "upsertedIds": _by_index(result.upserted_ids or {})}
+    if isinstance(result, RewrapManyDataKeyResult):
+        bulk_write = result.bulk_write_result
+        return {} if bulk_write is None else {"bulkWriteResult": as_document(bulk_write)}
     if isinstance(result, ClientBulkWriteResult):
         return {**_counts(result), **(_each(result) if result.has_verbose_results else {})}
     return result

@@ -17,17 +17,24 @@ from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import Address
 
+from .encryption import has_library
+
 _IDLE_SECONDS = 2.0
 _APPLICATION = "tests/spec"
 
 
 class TestServer:
-    """Facts about the deployment at `uri`, and a client on it."""
+    """Facts about the deployment at `uri`, and a client on it. `logins` has, by the mechanisms that it lets in drivers
+    by, their properties.
+    """
 
     __test__ = False  # it is no test, whatever its name starts with
 
-    def __init__(self, uri: str, uri_of_several: str | None = None) -> None:
+    def __init__(
+        self, uri: str, uri_of_several: str | None = None, logins: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         self.uri = uri
+        self.logins = logins or {}
         self._uri_of_several = uri_of_several or uri
         self.client = _client(uri)
         self._clients: dict[Address, MongoClient[dict[str, Any]]] = {}
@@ -36,7 +43,8 @@ class TestServer:
         self._parameters = self.client.admin.command({"getParameter": "*"})
         self.set_name = hello.get("setName")
         self._topology = "load-balanced" if self.client.options.load_balanced else _topology(hello)
-        self._has_auth = bool(self.client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"])
+        users = self.client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
+        self._has_auth = bool(users or self.logins)
 
     def close(self) -> None:
         """Close the clients."""
@@ -65,7 +73,6 @@ class TestServer:
         return not requirements or any(map(self._suits, requirements))
 
     def _suits(self, requirement: Mapping[str, Any]) -> bool:
-        # csfle and authMechanism are asked for where the driver encrypts or authenticates, which it cannot yet.
         return (
             _parse(requirement.get("minServerVersion", "0")) <= self._version
             and self._version <= _parse(requirement.get("maxServerVersion", "999.999.999"))
@@ -74,8 +81,9 @@ class TestServer:
                 self._parameters.get(name) == value for name, value in requirement.get("serverParameters", {}).items()
             )
             and requirement.get("auth", self._has_auth) is self._has_auth
+            and requirement.get("authMechanism") in (None, *self.logins)
             and requirement.get("serverless") != "require"
-            and not requirement.get("csfle")
+            and has_library(requirement.get("csfle"))
         )
 
     def _is_one_of(self, topologies: list[str] | None) -> bool:

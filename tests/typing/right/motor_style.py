@@ -12,7 +12,18 @@ from typing import Any, TypedDict
 from bson import SON, CodecOptions, ObjectId
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
-from pymongo import DeleteOne, IndexModel, InsertOne, ReadPreference, ReturnDocument, UpdateOne, WriteConcern
+from pymongo import (
+    DeleteOne,
+    IndexModel,
+    InsertOne,
+    MongoClient,
+    ReadPreference,
+    ReturnDocument,
+    UpdateOne,
+    WriteConcern,
+)
+from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.driver_info import DriverInfo
 from pymongo.read_concern import ReadConcern
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
@@ -249,9 +260,8 @@ async def a_family_where_either_will_do(
 
 @gen.coroutine
 def tornados_coroutine(client: MotorClient[Document]) -> Any:
-    document = yield client.db.coll.find_one()
-    documents = yield client.db.coll.find().to_list(100)
-    raise gen.Return((document, documents))
+    yield client.db.coll.insert_one({"x": 1})
+    raise gen.Return((yield client.db.coll.find().to_list(100)))
 
 
 async def tornado_native(uri: str) -> None:
@@ -264,6 +274,13 @@ async def tornado_native(uri: str) -> None:
     assert_type(await coll.find_one(), dict[str, Any] | None)
     assert_type(coll.database.client, MotorClient[Document])
     await client.close()
+
+
+def synchronous(client: AsyncIOMotorClient[Document]) -> None:
+    """For libraries that take nothing but PyMongo's own objects."""
+    assert_type(client.delegate, MongoClient[Document])
+    assert_type(client.db.delegate, Database[Document])
+    assert_type(client.db.coll.delegate, Collection[Document])
 
 
 def options(client: AsyncIOMotorClient[Document]) -> None:

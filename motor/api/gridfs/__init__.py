@@ -1,0 +1,1 @@
+"""GridFS: files in a bucket, streams to read and to write them."""

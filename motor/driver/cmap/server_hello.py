@@ -1,0 +1,80 @@
+"""What a server says of itself, read with suspicion: everything else is decided by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bson.objectid import ObjectId
+from bson.timestamp import Timestamp
+from pymongo.errors import ProtocolError
+from pymongo.hello import Hello
+
+from motor._pymongo import Address
+from motor.driver.cmap.errors import format_address
+
+_LISTS = ("hosts", "passives", "arbiters", "compression", "saslSupportedMechs")
+
+_LIMITS = ("maxBsonObjectSize", "maxMessageSizeBytes", "maxWriteBatchSize")
+
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(_LISTS, list),
+    **dict.fromkeys(_LIMITS, int),
+    "minWireVersion": int,
+    "maxWireVersion": int,
+    "setName": str,
+    "setVersion": int,
+    "electionId": ObjectId,
+    "primary": str,
+    "me": str,
+    "msg": str,
+    "tags": Mapping,
+    "lastWrite": Mapping,
+    "logicalSessionTimeoutMinutes": (int, float),
+    "topologyVersion": Mapping,
+    "speculativeAuthenticate": Mapping,
+    "connectionId": (int, float),
+    "serviceId": ObjectId,
+    "$clusterTime": Mapping,
+}
+
+_NESTED: Mapping[str, tuple[str, type]] = {
+    "lastWrite": ("lastWriteDate", datetime),
+    "topologyVersion": ("counter", int),
+    "$clusterTime": ("clusterTime", Timestamp),
+}
+
+_OPTIONAL = ("setName", "setVersion", "electionId", "primary", "me", "msg", "logicalSessionTimeoutMinutes")
+"""What may as well be null."""
+
+
+def read_hello(document: dict[str, Any], address: Address, awaitable: bool = False) -> Hello[dict[str, Any]]:
+    """The reply to a hello, once everything that is read of it is of the type that it has to be.
+
+    Raises :class:`~pymongo.errors.ProtocolError` for one that makes no sense.
+    """
+    for name, kind in _TYPES.items():
+        if name in document:
+            value = document[name]
+            if not isinstance(value, kind) and not (value is None and name in _OPTIONAL):
+                raise _nonsense(address, name, value)
+    for name in _LISTS:
+        if not all(isinstance(item, str) for item in document.get(name, ())):
+            raise _nonsense(address, name, document[name])
+    for name in _LIMITS:
+        if document.get(name, 1) <= 0:
+            raise _nonsense(address, name, document[name])
+    for name, (field, kind) in _NESTED.items():
+        if name in document and not isinstance(document[name].get(field), kind):
+            raise _nonsense(address, name, document[name])
+    return Hello(document, awaitable)
+
+
+def _nonsense(address: Address, name: str, value: Any) -> ProtocolError:
+    shown = repr(value)
+    if len(shown) > 100:
+        shown = f"{shown[:100]}..."
+    return ProtocolError(
+        f"{format_address(address)} described itself with a {name} of {shown}: is it a MongoDB server?"
+    )

@@ -1,0 +1,45 @@
+"""create, for the collections that Queryable Encryption keeps its own data in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.errors import ConfigurationError
+
+from motor.driver.cmap.connection import Connection
+from motor.driver.operations.collections import Create
+from motor.driver.operations.operation import Command, Document, Target
+
+_WIRE_VERSION = 21
+"""MongoDB 7.0, the first with the Queryable Encryption of today."""
+
+
+def state_collections(name: str, encrypted_fields: Document) -> tuple[str, str]:
+    """The names of the two collections that belong to the encrypted collection `name`."""
+    return (
+        encrypted_fields.get("escCollection", f"enxcol_.{name}.esc"),
+        encrypted_fields.get("ecocCollection", f"enxcol_.{name}.ecoc"),
+    )
+
+
+def create_state_collection(target: Target) -> CreateForEncryption:
+    """Create one of those."""
+    return CreateForEncryption(target, {"clusteredIndex": {"key": {"_id": 1}, "unique": True}})
+
+
+@dataclass(slots=True)
+class CreateForEncryption(Create):
+    """Create a collection, unless the server does not know what for."""
+
+    def command(self, connection: Connection) -> Command:
+        """``{create: <collection>, ...}``. Raises ConfigurationError if the server is too old."""
+        if connection.max_wire_version < _WIRE_VERSION:
+            raise ConfigurationError(
+                "Driver support of Queryable Encryption is incompatible with server. "
+                "Upgrade server to use Queryable Encryption. "
+                f"Got maxWireVersion {connection.max_wire_version} but need maxWireVersion >= {_WIRE_VERSION} "
+                "(MongoDB >=7.0)"
+            )
+        command: dict[str, Any] = Create.command(self, connection)
+        return command

@@ -1,0 +1,1 @@
+"""In-use encryption, on a real server with keys of our own, and with scripted key management services."""
