@@ -72,7 +72,7 @@ async def storm(uri: str, seed: int, restart: Callable[[], Awaitable[None]] | No
 
     operations = [asyncio.ensure_future(one(number)) for number in range(OPERATIONS)]
     if restart is not None:
-        await until(lambda: outcomes["answered"])
+        await until(lambda: bool(outcomes["answered"]))
         for _ in range(2):
             await asyncio.sleep(0.1)
             await restart()
