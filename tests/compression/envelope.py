@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-import snappy  # type: ignore[import-untyped]  # as PyMongo has it
+import snappy
 
 from tests.safety.messages import HEADER
 
