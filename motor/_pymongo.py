@@ -6,7 +6,7 @@ place: ``tests/test_door.py`` walks the page on every supported version.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ssl import SSLContext
 from types import SimpleNamespace
 from typing import Any, cast
@@ -176,6 +176,7 @@ __all__ = [
     "validate_string",
     "validate_string_or_none",
     "validate_uri",
+    "with_key_vault_client",
     "writable_server_selector",
     "write_concern_error_of",
 ]
@@ -284,6 +285,14 @@ def compressor_for(options: ClientOptions, offered: list[str] | None) -> Any:
     if settings is None:
         return None
     return settings.get_compression_context([name for name in offered or [] if name in settings.compressors])
+
+
+def with_key_vault_client(options: Any, replace: Callable[[Any], Any]) -> Any:
+    """The same AutoEncryptionOpts, with what `replace` makes of their key vault client, if they have one."""
+    options = copy.copy(options)
+    if options._key_vault_client is not None:
+        options._key_vault_client = replace(options._key_vault_client)
+    return options
 
 
 def append_metadata(options: ClientOptions, driver_info: DriverInfo) -> None:

@@ -11,6 +11,8 @@ from pymongo import MongoClient
 from pymongo.driver_info import DriverInfo
 from pymongo.errors import InvalidOperation
 
+from motor._pymongo import with_key_vault_client
+
 
 class Delegate:
     """PyMongo's :class:`~pymongo.MongoClient` with the options of a Motor client, made when it is first asked for."""
@@ -36,7 +38,11 @@ class Delegate:
         if self._client is None:
             if self._closed:
                 raise InvalidOperation("Cannot use MongoClient after close")
-            client: MongoClient[Any] = MongoClient(*self._arguments, **{**self._keywords, "connect": False})
+            keywords = {**self._keywords, "connect": False}
+            encryption = keywords.get("auto_encryption_opts")
+            if encryption is not None:
+                keywords["auto_encryption_opts"] = with_key_vault_client(encryption, _synchronous)
+            client: MongoClient[Any] = MongoClient(*self._arguments, **keywords)
             for library in self._libraries:
                 client.append_metadata(library)
             self._client = client
@@ -50,6 +56,10 @@ class Delegate:
         if self._finalizer is not None and self._finalizer.alive:
             self._closing = self._finalizer()
         return self._closing
+
+
+def _synchronous(key_vault_client: Any) -> MongoClient[Any]:
+    return key_vault_client if isinstance(key_vault_client, MongoClient) else key_vault_client.delegate
 
 
 def _close_in_thread(client: MongoClient[Any]) -> threading.Thread:
