@@ -44,6 +44,7 @@ from motor.api.deployment_view import DeploymentView
 from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
 from motor.driver.client_bulk import ClientBulk
+from motor.driver.cmap.errors import sensible
 from motor.driver.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
@@ -367,7 +368,9 @@ class AgnosticClient(DeploymentView[DocumentType]):
 
     async def _list_database_names(self, session: Any, comment: Any) -> list[str]:
         operation = ListDatabases(Target("admin", "$cmd"), {"nameOnly": True}, comment)
-        return [database["name"] for database in (await self._execute(operation, session))["firstBatch"]]
+        databases = (await self._execute(operation, session))["firstBatch"]
+        with sensible("the databases"):
+            return [database["name"] for database in databases]
 
     def drop_database(
         self,

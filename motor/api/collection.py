@@ -25,6 +25,7 @@ from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.encrypted_collections import drop_state_collections
 from motor.api.query import Hint, build_query, check_exhaust
 from motor.api.signatures import takes_those_of
+from motor.driver.cmap.errors import sensible
 from motor.driver.operations.aggregate import Aggregate, AggregateRaw
 from motor.driver.operations.collections import Drop, Rename, check_collection_name
 from motor.driver.operations.count import CountDocuments, EstimatedDocumentCount
@@ -400,7 +401,9 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         return self._start(self._index_information(session, comment))
 
     async def _index_information(self, session: Any, comment: Any) -> dict[str, Any]:
-        return index_information([index async for index in self.list_indexes(session, comment)])
+        indexes = [index async for index in self.list_indexes(session, comment)]
+        with sensible(f"the indexes of {self.full_name}"):
+            return index_information(indexes)
 
     def create_search_index(
         self,
@@ -470,9 +473,10 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         listing = self._database.list_collections(session, {"name": self._name}, comment)
         async with listing:
             async for collection in listing:
-                options: MutableMapping[str, Any] = collection.get("options", {})
-                options.pop("create", None)
-                return options
+                with sensible(f"the options of {self.full_name}"):
+                    options: MutableMapping[str, Any] = collection.get("options", {})
+                    options.pop("create", None)
+                    return options
         return {}
 
     def rename(

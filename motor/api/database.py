@@ -22,6 +22,7 @@ from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.encrypted_collections import create_state_collections, drop_state_collections, encrypted_fields_of
 from motor.api.validation import check_validation
+from motor.driver.cmap.errors import sensible
 from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.collections import Create, Drop, ListCollections, check_database_name
 from motor.driver.operations.operation import Document, Target
@@ -306,7 +307,9 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
                 options["nameOnly"] = True
         operation = self._listing(options, comment)
         cursor = self._client._family.latent_command_cursor(self["$cmd"], operation, session)
-        return [collection["name"] async for collection in cursor]
+        collections = [collection async for collection in cursor]
+        with sensible(f"the collections of {self.name}"):
+            return [collection["name"] for collection in collections]
 
     def _listing(self, options: dict[str, Any], comment: Any) -> ListCollections:
         if comment is not None:
@@ -471,7 +474,8 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
             options["background"] = background
         operation = RunCommand(Target(self._name), "validate", name, options, comment=comment)
         report: dict[str, Any] = await self._execute(operation, session)
-        check_validation(name, report)
+        with sensible(f"the validation of {name}"):
+            check_validation(name, report)
         return report
 
     def dereference(

@@ -237,7 +237,7 @@ class ChangeStream:
             return None
         try:
             self.resume_token = change["_id"]
-        except KeyError:
+        except (KeyError, TypeError):
             await self.close()
             raise InvalidOperation("Cannot provide resume functionality when the resume token is missing.") from None
         if cursor.batch_used_up and cursor.post_batch_resume_token is not None:

@@ -292,6 +292,8 @@ class Exchange:
             session.advance(reply)
         raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
         if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
+            if not isinstance(reply.get("code", 0), (int, float)):
+                raise TypeError(f"no code of an error: {reply['code']!r}")
             check_command_response(
                 reply,
                 connection.max_wire_version,

@@ -203,6 +203,8 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
                 timer.cancel()
         document: dict[str, Any] = bson.decode(received.document, _REPLY_CODEC)
         try:
+            if not isinstance(document.get("code", 0), (int, float)):
+                raise TypeError(f"no code of an error: {document['code']!r}")
             check_command_response(document, None)
         except SENSELESS as error:
             raise senseless_reply(self.address, error) from error

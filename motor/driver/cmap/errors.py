@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, NetworkTimeout, ProtocolError
@@ -44,11 +46,19 @@ SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What reading a reply raises that is no reply to what was asked."""
 
 
-def senseless_reply(address: Address, error: Exception) -> ProtocolError:
-    """The exception for a reply that cannot be read, as `error` says."""
-    return ProtocolError(
-        f"{format_address(address)}: a reply makes no sense ({type(error).__name__}: {error}): is it a MongoDB server?"
-    )
+def senseless_reply(source: Address | str, error: Exception) -> ProtocolError:
+    """The exception for a reply that cannot be read, as `error` says; `source` is who gave it, or what was asked."""
+    where = source if isinstance(source, str) else format_address(source)
+    return ProtocolError(f"{where}: a reply makes no sense ({type(error).__name__}: {error}): is it a MongoDB server?")
+
+
+@contextmanager
+def sensible(asked: str) -> Iterator[None]:
+    """Read what was `asked` for: if it cannot be read, a :class:`~pymongo.errors.ProtocolError` says so."""
+    try:
+        yield
+    except SENSELESS as error:
+        raise senseless_reply(asked, error) from error
 
 
 def mark_overloaded(error: AutoReconnect) -> None:
