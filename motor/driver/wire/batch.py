@@ -57,20 +57,26 @@ class EncodedBatch:
     def cut(self, size: int) -> list[memoryview]:
         """The next documents as they lie in the reply: about `size` bytes of them, and at least one."""
         array, position, index = self.array, self._position, self._index
-        limit = min(position + size, len(array) - 1)
+        end = len(array)
+        limit = min(position + size, end - 1)
+        # The element's name is its index in decimal digits: no need to search for the NUL that ends it.
+        digits = len(str(index))
+        longer = 10**digits
+        length_at = _INT32.unpack_from
         documents: list[memoryview] = []
         while position < limit:
-            kind = array[position]
-            # The element's name is its index in decimal digits: no need to search for the NUL that ends it.
-            position += 2 + len(str(index))
-            if kind != _DOCUMENT or position + 5 > len(array) or array[position - 1] != 0:
+            start = position + 2 + digits
+            if start + 5 > end or array[position] != _DOCUMENT or array[start - 1] != 0:
                 raise InvalidBSON("a cursor's batch is not an array of documents")
-            (length,) = _INT32.unpack_from(array, position)
-            if not 5 <= length < len(array) - position:
+            (length,) = length_at(array, start)
+            position = start + length
+            if length < 5 or position >= end:
                 raise InvalidBSON(f"a cursor's batch holds a document of {length} bytes, which it has no room for")
-            documents.append(array[position : position + length])
-            position += length
+            documents.append(array[start:position])
             index += 1
+            if index == longer:
+                digits += 1
+                longer *= 10
         self._position, self._index = position, index
         return documents
 
