@@ -460,7 +460,8 @@ class AgnosticClient(DeploymentView[DocumentType]):
         It is done when this returns, with or without a running loop. Awaiting the result is optional: it gives the loop
         the turn in which it lets go of the sockets, for an application that ends the loop right after.
         """
-        self._deployment.close()
+        # Once, and nothing keeps the deployment any more: what it last saw may hold on to the client.
+        self._finalizer()
         return Turn(self._delegate.close())
 
     def aclose(self) -> Awaitable[None]:

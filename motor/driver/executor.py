@@ -12,7 +12,14 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from pymongo.client_options import ClientOptions
-from pymongo.errors import AutoReconnect, ConnectionFailure, NotPrimaryError, OperationFailure, PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    DocumentTooLarge,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import add_error_label
@@ -133,7 +140,7 @@ class Executor:
         connection = server.pool.check_out_idle() if server is not None else None
         if server is not None and connection is not None:
             # The server is not owed it: one whose limits are too small for it goes without.
-            with suppress(PyMongoError):
+            with suppress(PyMongoError, DocumentTooLarge):
                 if connection.supports_sessions:
                     self._exchange.send_last(EndSessions(Target("admin"), ids), connection)
             server.pool.check_in(connection)

@@ -164,4 +164,4 @@ def _base_backoff(error: PyMongoError) -> float:
     """Seconds: the server's own suggestion, if it has one."""
     details = getattr(error, "details", None) or {}
     suggested = details.get("baseBackoffMS") if isinstance(error, OperationFailure) else None
-    return suggested / 1000 if suggested and suggested > 0 else _FIRST_BACKOFF
+    return suggested / 1000 if isinstance(suggested, (int, float)) and suggested > 0 else _FIRST_BACKOFF

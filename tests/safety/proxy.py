@@ -247,8 +247,9 @@ class Proxy:
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
         self._server.close()
-        # Who was let in just now has no transport yet.
-        await asyncio.sleep(0.01)
+        # Who was let in just now gets a transport in one of the next turns.
+        for _ in range(5):
+            await asyncio.sleep(0)
         for connection in list(self._connections):
             connection.close()
         await until(lambda: not self._connections and not self._tasks, "the end of every connection")
