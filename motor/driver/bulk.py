@@ -313,7 +313,7 @@ def _raise_bulk_write_error(result: dict[str, Any]) -> NoReturn:
     result["writeErrors"].sort(key=lambda error: error["index"])
     if result["writeErrors"]:
         first = result["writeErrors"][0]
-        if first["code"] == _ILLEGAL_OPERATION and first["errmsg"].startswith("Transaction numbers"):
+        if first.get("code") == _ILLEGAL_OPERATION and str(first.get("errmsg")).startswith("Transaction numbers"):
             raise OperationFailure(
                 "This MongoDB deployment does not support retryable writes. "
                 "Please add retryWrites=false to your connection string.",

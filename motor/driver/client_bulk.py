@@ -288,7 +288,11 @@ class ClientBulk:
     def _raise(self, result: dict[str, Any]) -> NoReturn:
         result["writeErrors"].sort(key=lambda error: error["idx"])
         first = result["writeErrors"][0] if result["writeErrors"] else None
-        if first and first["code"] == _ILLEGAL_OPERATION and first["errmsg"].startswith("Transaction numbers"):
+        if (
+            first
+            and first.get("code") == _ILLEGAL_OPERATION
+            and str(first.get("errmsg")).startswith("Transaction numbers")
+        ):
             raise OperationFailure(
                 "This MongoDB deployment does not support retryable writes. "
                 "Please add retryWrites=false to your connection string.",

@@ -13,12 +13,12 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_options import ClientOptions
-from pymongo.errors import InvalidOperation
+from pymongo.errors import InvalidOperation, OperationFailure
 
 from motor._pymongo import encode_document
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.errors import SENSELESS, senseless_reply
-from motor.driver.exchange import Exchange
+from motor.driver.cmap.errors import SENSELESS
+from motor.driver.exchange import Exchange, doubt
 from motor.driver.execution import Execution
 from motor.driver.operations.find import EXHAUST, Find
 from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation
@@ -92,9 +92,9 @@ class EncryptedExchange(Exchange):
                 reply = super()._decode(operation, decrypted)
         try:
             return execution.operation.result(reply)
-        except SENSELESS as error:
-            connection.close()
-            raise senseless_reply(connection.address, error) from error
+        except (OperationFailure, *SENSELESS) as error:
+            doubt(error, connection)
+            raise
 
     async def _encrypted(self, operation: Operation[Any], connection: Connection) -> Command:
         command = operation.command(connection)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import bson
 from pymongo.client_options import ClientOptions
-from pymongo.errors import ConfigurationError, DocumentTooLarge, ExecutionTimeout, NotPrimaryError
+from pymongo.errors import ConfigurationError, DocumentTooLarge, ExecutionTimeout, NotPrimaryError, OperationFailure
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import (
@@ -117,9 +117,9 @@ class Exchange:
                 reply = self._decode(operation, received.document)
                 try:
                     self._check(execution, reply, connection)
-                except SENSELESS as error:
-                    connection.close()
-                    raise senseless_reply(connection.address, error) from error
+                except (OperationFailure, *SENSELESS) as error:
+                    doubt(error, connection)
+                    raise
         except BaseException as error:
             if monitored is not None:
                 monitored.failed(error)
@@ -128,9 +128,9 @@ class Exchange:
             monitored.succeeded(reply)
         try:
             return operation.result(reply)
-        except SENSELESS as error:
-            connection.close()
-            raise senseless_reply(connection.address, error) from error
+        except (OperationFailure, *SENSELESS) as error:
+            doubt(error, connection)
+            raise
 
     def send_last(self, operation: Operation[Any], connection: Connection) -> None:
         """Send a command whose reply nobody waits for, before `connection` is closed."""
@@ -292,8 +292,6 @@ class Exchange:
             session.advance(reply)
         raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
         if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
-            if not isinstance(reply.get("code", 0), (int, float)):
-                raise TypeError(f"no code of an error: {reply['code']!r}")
             check_command_response(
                 reply,
                 connection.max_wire_version,
@@ -301,6 +299,16 @@ class Exchange:
                 parse_write_concern_error=raises_write_concern_error,
                 pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
             )
+
+
+def doubt(error: Exception, connection: Connection) -> None:
+    """Close the connection and raise :class:`~pymongo.errors.ProtocolError`, if `error` is not what the server said but
+    what came of reading nonsense.
+    """
+    if isinstance(error, OperationFailure) and isinstance(error.code, (int, float, type(None))):
+        return
+    connection.close()
+    raise senseless_reply(connection.address, error) from error
 
 
 def _send_exhaust(connection: Connection, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
