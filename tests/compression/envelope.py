@@ -9,32 +9,21 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-import pytest
 import snappy
 
 from tests.safety.messages import HEADER
 
 OP_COMPRESSED = 2012
 PREFIX = struct.Struct("<iiB")
-ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 NUMBERS = {"noop": 0, "snappy": 1, "zlib": 2, "zstd": 3}
 
-
-def _zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]:
-    """PyMongo 4.15 has its zstd from another package than today's."""
-    try:
-        zstd: Any = import_module(ZSTD)
-    except ImportError:
-        zstandard: Any = pytest.importorskip("zstandard")
-        return zstandard.ZstdCompressor().compress, zstandard.ZstdDecompressor().decompress
-    return zstd.compress, zstd.decompress
-
+zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
 CODECS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
     "noop": (bytes, bytes),
     "snappy": (snappy.compress, snappy.uncompress),
     "zlib": (zlib.compress, zlib.decompress),
-    "zstd": _zstd(),
+    "zstd": (zstd.compress, zstd.decompress),
 }
 
 

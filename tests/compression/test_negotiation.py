@@ -189,7 +189,7 @@ def _warnings_of(make: Callable[..., Any], **options: Any) -> list[tuple[type[Wa
 
 
 @pytest.mark.parametrize("compressors", ["lzma", "zlib,lzma,snappy,bz2", "snappy", "zstd", "snappy,zstd,zlib"])
-@pytest.mark.parametrize("without", [[], ["snappy", "backports.zstd", "backports", "zstandard", "compression.zstd"]])
+@pytest.mark.parametrize("without", [[], ["snappy", "backports.zstd", "backports", "compression.zstd"]])
 def test_warnings(monkeypatch, compressors, without):
     """A compressor that nobody knows, or whose package is missing: PyMongo's warning, and it is not asked for."""
     for module in without:

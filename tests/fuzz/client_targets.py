@@ -9,9 +9,9 @@ from typing import Any
 
 import bson
 import snappy
-from backports import zstd
 from bson import Int64
 
+from tests.compression.envelope import CODECS
 from tests.driver.scripted import HEADER, Request, message
 from tests.fuzz.client import Operation, survive
 from tests.fuzz.mutation import mutate_bytes, mutate_documents, split_documents
@@ -161,7 +161,7 @@ def fuzz_compressed(data: bytes) -> None:
     operation, _ = OPERATIONS[1]
     compressor = data[0] % 4 if data else 0
     replies = split_documents(data[1:])
-    compress = (bytes, snappy.compress, zlib.compress, zstd.compress)[compressor]
+    compress = (bytes, snappy.compress, zlib.compress, CODECS["zstd"][0])[compressor]
 
     def interfere(request: Request) -> Answer:
         if request.name in GREETINGS:

@@ -9,7 +9,6 @@ from typing import Any
 
 import bson
 import snappy
-from backports import zstd
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from pymongo.errors import ProtocolError
@@ -19,6 +18,7 @@ from motor.driver.wire.batch import split_batch
 from motor.driver.wire.header import HEADER, OP_MSG
 from motor.driver.wire.op_msg import DocumentSequence
 from motor.driver.wire.reader import MessageReader
+from tests.compression.envelope import CODECS
 from tests.driver.scripted import message
 from tests.fuzz.mutation import mutate_bytes
 from tests.fuzz.target import Target
@@ -187,9 +187,9 @@ def _bodies() -> list[bytes]:
 def compressed_bodies() -> list[bytes]:
     """What follows the header of messages in each compressor's form."""
     body = op_msg.encode(3, DOCUMENT)[HEADER.size :]
-    made = [body, snappy.compress(body), zlib.compress(body), zstd.compress(body)]
+    made = [body, snappy.compress(body), zlib.compress(body), CODECS["zstd"][0](body)]
     bomb = bytes(LIMIT * 10)
-    made += [b"", snappy.compress(bomb), zlib.compress(bomb), zstd.compress(bomb)]
+    made += [b"", snappy.compress(bomb), zlib.compress(bomb), CODECS["zstd"][0](bomb)]
     sizes = [len(body)] * 4 + [LIMIT] * 4
     return [
         struct.pack("<iiB", OP_MSG, size, number % 4) + data

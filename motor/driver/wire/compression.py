@@ -24,9 +24,6 @@ _PREFIX = struct.Struct("<iiB")
 
 _NOOP, _SNAPPY, _ZLIB, _ZSTD = range(4)
 
-_UNKNOWN = -1
-"""What zstandard says of a frame that does not say its size."""
-
 
 class Compressor(Protocol):
     """What PyMongo has for each compressor."""
@@ -109,20 +106,8 @@ def _expand_zlib(data: memoryview, size: int) -> bytes:
 
 
 def _expand_zstd(data: memoryview, size: int) -> bytes:
-    try:
-        zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
-    except ImportError:
-        return _expand_zstandard(data, size)
+    zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
     return _expand_stream(zstd.ZstdDecompressor(), data, size)
-
-
-def _expand_zstandard(data: memoryview, size: int) -> bytes:
-    """With the package that PyMongo 4.15 has its zstd from: its streams have no limit, but their frames say a size."""
-    zstandard: Any = import_module("zstandard")
-    if zstandard.frame_content_size(data) not in (size, _UNKNOWN):
-        raise ProtocolError(f"OP_COMPRESSED claims to hold {size} bytes, and its content another number")
-    expanded: bytes = zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
-    return expanded
 
 
 def _expand_stream(stream: Any, data: memoryview, size: int) -> bytes:
