@@ -36,20 +36,17 @@ _CLOSED_LOOP_INTERVAL = 1.0
 
 
 class Authentication:
-    """The authentication of one connection: its first step goes with the handshake, where the mechanism allows it.
-
-    `credentials` is ``None`` for a client that is nobody.
-    """
+    """The authentication of one connection: its first step goes with the handshake, where the mechanism allows it."""
 
     def __init__(self, connection: Connection, options: ClientOptions) -> None:
         self._connection = connection
         self._options = options
-        self.credentials = credentials_of(options)
+        self._credentials = credentials_of(options)
         self._view = _View(connection, options, self._is_scram)
 
     @property
     def _is_scram(self) -> bool:
-        return self.credentials is not None and self.credentials.mechanism in _SCRAM
+        return self._credentials is not None and self._credentials.mechanism in _SCRAM
 
     def begin(self, command: MutableMapping[str, Any]) -> None:
         """Add the first step to the handshake's `command`.
@@ -57,7 +54,7 @@ class Authentication:
         Raises :class:`~pymongo.errors.ConfigurationError` for a server that the user has not allowed to be asked for
         a human's token.
         """
-        credentials = self.credentials
+        credentials = self._credentials
         if credentials is None:
             return
         if credentials.mechanism == "DEFAULT" and credentials.username:
@@ -90,7 +87,7 @@ class Authentication:
         await self._run(again=True)
 
     async def _run(self, again: bool) -> None:
-        if self.credentials is None:
+        if self._credentials is None:
             return
         # Not the credentials as an argument of anything: asyncio's debug mode shows those.
         ended = call_in_own_thread(lambda: self._call_mechanism(again), "motor authentication")
@@ -99,7 +96,7 @@ class Authentication:
             raise connection_failure(self._connection.address, self._options, TimeoutError("timed out"))
         failure = ended.result()
         if isinstance(failure, Exception):
-            raise without_secrets(explained(failure, self.credentials, self._connection.address))
+            raise without_secrets(explained(failure, self._credentials, self._connection.address))
         if failure is not None:
             raise failure
 
@@ -108,7 +105,7 @@ class Authentication:
         if self._is_scram and view.auth_ctx is not None and view.auth_ctx.speculate_succeeded():
             _check_cost(view.auth_ctx.speculative_authenticate)
             _check_bargain(view.auth_ctx.mechanism, view.negotiated_mechs)
-        run_mechanism(self.credentials, view, again)
+        run_mechanism(self._credentials, view, again)
 
 
 class _View:

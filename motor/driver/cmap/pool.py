@@ -350,8 +350,7 @@ class Pool:
         if connection.service_id is not None:
             connection.generation = self.generations.current(connection.service_id)
         await authentication.finish()
-        if authentication.credentials is not None:
-            connection.authentication = authentication
+        connection.authentication = authentication
 
     def _keep(self, connection: Connection) -> None:
         if connection.closed or self.generations.is_stale(connection.generation, connection.service_id):
