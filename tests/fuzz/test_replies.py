@@ -82,3 +82,8 @@ def test_an_error_that_is_none(number, field):
 def test_an_error_that_is_half_of_one(error):
     for number in range(len(OPERATIONS)):
         fuzz_replies(bytes([number]) + encode(error))
+
+
+def test_more_than_any_number():
+    for number in range(len(OPERATIONS)):
+        fuzz_replies(bytes([number]) + encode({"ok": 1.0, "n": float("inf"), "nModified": float("inf")}))

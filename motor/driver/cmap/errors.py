@@ -42,7 +42,7 @@ def _described(reason: BaseException | str) -> str:
     return str(reason)
 
 
-SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+SENSELESS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What reading a reply raises that is no reply to what was asked."""
 
 
