@@ -38,7 +38,8 @@ def apart(runs: list) -> list[bytes]:
     return documents
 
 
-@given(st.lists(DOCUMENTS, max_size=40))
+# bson.encode() puts an _id first, which is done here for what is inserted only: test_the_id_goes_first.
+@given(st.lists(DOCUMENTS.filter(lambda document: "_id" not in document), max_size=40))
 async def test_the_same_bytes_as_one_by_one(documents):
     assert await encode(documents) == [bson.encode(document) for document in documents]
 
