@@ -303,7 +303,7 @@ def append_metadata(options: ClientOptions, driver_info: DriverInfo) -> None:
 def is_public_suffix(domain: str) -> bool:
     """Whether domains below `domain` belong to different owners. It reads a file.
 
-    PyMongo has it since it has the option srvAllowedHostsSuffix, for which it is here: not yet in 4.15.
+    PyMongo has it since it has the option srvAllowedHostsSuffix, for which it is here: not yet in 4.16.
     """
     from pymongo._psl import is_public_suffix
 

@@ -18,6 +18,9 @@ from pathlib import Path
 CACHE = Path(__file__).parents[1] / ".environments"
 """What git ignores."""
 
+MOTOR_3 = ("motor-3.7.1", ("motor==3.7.1", "tornado", "aiohttp"))
+"""The environment that has Motor's predecessor: its name, and what is in it."""
+
 _MINUTES = 10
 
 _READY = "requirements.txt"

@@ -218,4 +218,4 @@ else:
 
     def _mark_as_coroutine_function(handler: AIOHTTPGridFS) -> None:
         """aiohttp warns of a handler that is an object, unless it is marked."""
-        handler._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+        handler._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # private

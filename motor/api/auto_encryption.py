@@ -28,7 +28,7 @@ _MAP_CODEC: CodecOptions[Any] = CodecOptions(uuid_representation=STANDARD)
 def require_pymongocrypt() -> None:
     """Raises ConfigurationError, which names the extra, if pymongocrypt is not installed."""
     try:
-        import pymongocrypt  # noqa: F401
+        import pymongocrypt  # noqa: F401  # only to see whether it is there
     except ImportError:
         raise ConfigurationError(
             "client-side field level encryption requires the pymongocrypt library: "

@@ -259,7 +259,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         self, filter: Mapping[str, Any], provider: str | None, master_key: Mapping[str, Any] | None
     ) -> RewrapManyDataKeyResult:
         # Not before it is needed: it imports all that encryption needs.
-        from pymongo.encryption import RewrapManyDataKeyResult  # type: ignore[attr-defined]
+        from pymongo.encryption import RewrapManyDataKeyResult  # type: ignore[attr-defined]  # by a star
 
         if master_key is not None and provider is None:
             raise ConfigurationError("A provider must be given if a master_key is given")
@@ -345,6 +345,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         raise RuntimeError(f'Use {type(self).__name__} in "async with", not "with"')
 
     def __exit__(self, *exc_info: object) -> None:
+        # Never called: but without it "with" fails before it has asked for the message above.
         raise NotImplementedError
 
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:

@@ -21,7 +21,7 @@ from motor._pymongo import (
     writable_server_selector,
     write_concern_error_of,
 )
-from motor.driver.cmap.errors import SENSELESS, senseless_reply
+from motor.driver.cmap.errors import sensible
 from motor.driver.execution import Execution
 from motor.driver.executor import Executor
 from motor.driver.operations.insert import ensure_id
@@ -254,10 +254,8 @@ class Bulk:
                 _merge(result, run, offset, batch.reply)
                 _raise_bulk_write_error(result)
             if concern.acknowledged:
-                try:
+                with sensible(server.description.address):
                     _merge(result, run, offset, reply)
-                except SENSELESS as error:
-                    raise senseless_reply(server.description.address, error) from error
                 if self._ordered and "writeErrors" in reply:
                     return
             offset = encoder.taken

@@ -13,12 +13,12 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.client_options import ClientOptions
-from pymongo.errors import InvalidOperation, OperationFailure
+from pymongo.errors import InvalidOperation
 
 from motor._pymongo import encode_document
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.errors import SENSELESS
-from motor.driver.exchange import Exchange, doubt
+from motor.driver.cmap.errors import UNREADABLE
+from motor.driver.exchange import Exchange
 from motor.driver.execution import Execution
 from motor.driver.operations.find import EXHAUST, Find
 from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation
@@ -92,8 +92,8 @@ class EncryptedExchange(Exchange):
                 reply = super()._decode(operation, decrypted)
         try:
             return execution.operation.result(reply)
-        except (OperationFailure, *SENSELESS) as error:
-            doubt(error, connection)
+        except UNREADABLE as error:
+            connection.doubt(error)
             raise
 
     async def _encrypted(self, operation: Operation[Any], connection: Connection) -> Command:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import bson
 from pymongo.client_options import ClientOptions
-from pymongo.errors import ConfigurationError, DocumentTooLarge, ExecutionTimeout, NotPrimaryError, OperationFailure
+from pymongo.errors import ConfigurationError, DocumentTooLarge, ExecutionTimeout, NotPrimaryError
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import (
@@ -25,7 +25,7 @@ from motor._pymongo import (
 )
 from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.errors import SENSELESS, connection_failure, senseless_reply
+from motor.driver.cmap.errors import UNREADABLE, connection_failure
 from motor.driver.cmap.opening import LATE_TIMER_GRACE
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.execution import Execution
@@ -117,8 +117,8 @@ class Exchange:
                 reply = self._decode(operation, received.document)
                 try:
                     self._check(execution, reply, connection)
-                except (OperationFailure, *SENSELESS) as error:
-                    doubt(error, connection)
+                except UNREADABLE as error:
+                    connection.doubt(error)
                     raise
         except BaseException as error:
             if monitored is not None:
@@ -128,8 +128,8 @@ class Exchange:
             monitored.succeeded(reply)
         try:
             return operation.result(reply)
-        except (OperationFailure, *SENSELESS) as error:
-            doubt(error, connection)
+        except UNREADABLE as error:
+            connection.doubt(error)
             raise
 
     def send_last(self, operation: Operation[Any], connection: Connection) -> None:
@@ -299,16 +299,6 @@ class Exchange:
                 parse_write_concern_error=raises_write_concern_error,
                 pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
             )
-
-
-def doubt(error: Exception, connection: Connection) -> None:
-    """Close the connection and raise :class:`~pymongo.errors.ProtocolError`, if `error` is not what the server said but
-    what came of reading nonsense.
-    """
-    if isinstance(error, OperationFailure) and isinstance(error.code, (int, float, type(None))):
-        return
-    connection.close()
-    raise senseless_reply(connection.address, error) from error
 
 
 def _send_exhaust(connection: Connection, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments import clean_variables, environment
+from tests.environments import MOTOR_3, clean_variables, environment
 
 from .surface import Surface
 
@@ -28,7 +28,7 @@ MODULES = (
 @pytest.fixture(scope="session")
 def motor_3() -> Surface:
     """By module and name. The PyMongo that it stands on is the newest that it takes, and so is what it hands on to."""
-    python = environment("motor-3.7.1", ["motor==3.7.1", "tornado", "aiohttp"])
+    python = environment(*MOTOR_3)
     program = Path(__file__).with_name("surface.py")
     done = subprocess.run(
         [python, program, *MODULES], env=clean_variables(), cwd=program.parent, capture_output=True, text=True

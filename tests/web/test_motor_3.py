@@ -14,7 +14,7 @@ import pytest
 from gridfs import GridFS
 from pymongo.synchronous.database import Database
 
-from tests.environments import clean_variables, environment
+from tests.environments import MOTOR_3, clean_variables, environment
 from tests.web.deliberate import DELIBERATE, FILES, FRACTION, UPLOADED, Answer, Request, requests
 from tests.web.sites import HOST
 
@@ -26,7 +26,7 @@ TEXT = b"some text, " * 50_000
 @pytest.fixture(scope="module")
 def motor_3() -> Path:
     """The interpreter of an environment with Motor 3.7.1."""
-    return environment("motor-3.7.1", ["motor==3.7.1", "tornado", "aiohttp"])
+    return environment(*MOTOR_3)
 
 
 @asynccontextmanager

@@ -125,7 +125,7 @@ class _View:
 
     @property
     def max_wire_version(self) -> int:
-        """What the server speaks; before 4.16 PyMongo asks for it."""
+        """What the server speaks; PyMongo 4.16 still asks for it."""
         return self._connection.max_wire_version
 
     def command(

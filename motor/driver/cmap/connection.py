@@ -15,10 +15,10 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.objectid import ObjectId
 from pymongo.client_options import ClientOptions
-from pymongo.errors import AutoReconnect, ProtocolError
+from pymongo.errors import AutoReconnect, OperationFailure, ProtocolError
 
 from motor._pymongo import MAX_BSON_SIZE, MAX_WRITE_BATCH_SIZE, Address, check_command_response, ssl_context_of
-from motor.driver.cmap.errors import SENSELESS, connection_failure, senseless_reply
+from motor.driver.cmap.errors import UNREADABLE, connection_failure, senseless_reply
 from motor.driver.cmap.opening import LATE_TIMER_GRACE, open_transport, unanswered
 from motor.driver.wire import compression, op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
@@ -203,11 +203,10 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
                 timer.cancel()
         document: dict[str, Any] = bson.decode(received.document, _REPLY_CODEC)
         try:
-            if not isinstance(document.get("code", 0), (int, float)):
-                raise TypeError(f"no code of an error: {document['code']!r}")
             check_command_response(document, None)
-        except SENSELESS as error:
-            raise senseless_reply(self.address, error) from error
+        except UNREADABLE as error:
+            self.doubt(error)
+            raise
         return document
 
     def time_out(self) -> None:
@@ -407,6 +406,15 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         """What nobody has asked for must not be waited for when somebody does."""
         if not self.busy:
             self.protocol_error(ProtocolError("Got the beginning of a message that nobody asked for"))
+
+    def doubt(self, error: Exception) -> None:
+        """Close, and raise :class:`~pymongo.errors.ProtocolError`, if `error` is not what the server said but what came
+        of reading nonsense.
+        """
+        if isinstance(error, OperationFailure) and isinstance(error.code, (int, float, type(None))):
+            return
+        self.close()
+        raise senseless_reply(self.address, error) from error
 
     def protocol_error(self, error: ProtocolError) -> None:
         """What came is not what the protocol allows: raise that to whoever waits, and close."""

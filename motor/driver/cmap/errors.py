@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pymongo.client_options import ClientOptions
-from pymongo.errors import AutoReconnect, NetworkTimeout, ProtocolError
+from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, ProtocolError
 
 from motor._pymongo import Address, add_error_label, format_timeout_details, timeout_details
 
@@ -46,6 +46,10 @@ SENSELESS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, Val
 """What reading a reply raises that is no reply to what was asked."""
 
 
+UNREADABLE = (OperationFailure, *SENSELESS)
+"""The same, and what the server says: even that may be nonsense."""
+
+
 def senseless_reply(source: Address | str, error: Exception) -> ProtocolError:
     """The exception for a reply that cannot be read, as `error` says; `source` is who gave it, or what was asked."""
     where = source if isinstance(source, str) else format_address(source)
@@ -53,12 +57,14 @@ def senseless_reply(source: Address | str, error: Exception) -> ProtocolError:
 
 
 @contextmanager
-def sensible(asked: str) -> Iterator[None]:
-    """Read what was `asked` for: if it cannot be read, a :class:`~pymongo.errors.ProtocolError` says so."""
+def sensible(source: Address | str) -> Iterator[None]:
+    """Read what came from `source`, or what was asked: if it cannot be read, a :class:`~pymongo.errors.ProtocolError`
+    says so.
+    """
     try:
         yield
     except SENSELESS as error:
-        raise senseless_reply(asked, error) from error
+        raise senseless_reply(source, error) from error
 
 
 def mark_overloaded(error: AutoReconnect) -> None:

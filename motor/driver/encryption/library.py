@@ -50,7 +50,9 @@ class Library:
 
 
 class _Encoder(AsyncMongoCryptCallback):  # type: ignore[misc]  # it has no types
-    """All that a handle itself needs of a driver. The rest is asked of the state machine."""
+    """All that a handle itself needs of a driver. The rest, which its class wants to be there, nobody calls: the state
+    machine is our own.
+    """
 
     def bson_encode(self, doc: Any) -> bytes:
         return bson.encode(doc)
