@@ -95,16 +95,29 @@ class ServerCursor:
 
         Of several tasks that read one cursor only one fetches, and the others wait for it.
         """
-        async with self._fetching:
-            if not self.documents:
-                if self._undecoded:
-                    await asyncio.sleep(0)
-                    self._decode_piece()
-                    if self._undecoded is None and self._limit and not self.closed:
-                        await self._go_on()
-                elif not self.closed:
-                    await self._fetch()
+        # No `async with`, and nothing that waits for the server but this frame: of a thousand quiet streams the garbage
+        # collector has to look at whatever each of them holds while it waits.
+        await self._fetching.acquire()
+        try:
+            if self.documents:
+                pass
+            elif self._undecoded:
+                await asyncio.sleep(0)
+                self._decode_piece()
+                if self._undecoded is None and self._limit and not self.closed:
+                    await self._go_on()
+            elif not self.closed:
+                opening = self.id is None
+                try:
+                    cursor = await self._next_batch()
+                except BaseException as error:
+                    if not await self._is_end(error):
+                        raise
+                else:
+                    await self._take(cursor, opening)
             return len(self.documents)
+        finally:
+            self._fetching.release()
 
     async def close(self) -> None:
         """Fetch no more, and tell the server so. What has come may still be read."""
@@ -163,38 +176,32 @@ class ServerCursor:
         if killing is not None and self._executor is not None:
             self._executor.run_soon(killing)
 
-    async def _fetch(self) -> None:
-        opening = self.id is None
-        try:
-            if opening:
-                cursor = await self._open()
-            elif self._ahead is not None:
-                cursor = await self._batch_ahead(self._ahead)
-            else:
-                cursor = await self._get_more()
-        except OperationFailure as error:
+    def _next_batch(self) -> Coroutine[Any, Any, dict[str, Any]]:
+        if self.id is None:
+            return self._open()
+        if self._ahead is not None:
+            return self._batch_ahead(self._ahead)
+        return self._get_more()
+
+    async def _is_end(self, error: BaseException) -> bool:
+        """Draw the conclusions from an error in a batch's place: is it no more than the cursor's expected end?"""
+        if isinstance(error, OperationFailure):
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
             expected = gone and (self.tailable or self.closed)
             await self._end(kill=not gone)
-            if not expected:
-                raise
-        except NetworkTimeout:
+            return expected
+        if isinstance(error, NetworkTimeout):
             self.closed = True
             self._run_soon(self._let_go(kill=True))
-            raise
-        except ConnectionFailure:
+        elif isinstance(error, ConnectionFailure):
             await self._end(kill=False)
-            raise
-        except asyncio.CancelledError:
+        elif isinstance(error, asyncio.CancelledError):
             shut, self.closed = self.closed, True
             self._run_soon(self._let_go(kill=not shut))
-            raise
-        except Exception:
+        elif isinstance(error, Exception):
             await self._end(kill=True)
-            raise
-        else:
-            await self._take(cursor, opening)
+        return False
 
     async def _end(self, kill: bool) -> None:
         self.closed = True

@@ -104,6 +104,8 @@ class Exchange:
                     future = _send_exhaust(connection, message, request_id)
                 else:
                     future = connection.send(message, request_id)
+                # What is sent need not wait for the reply.
+                del command, message
                 try:
                     if left is not None:
                         received = await self._before_deadline(future, connection)
