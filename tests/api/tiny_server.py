@@ -9,6 +9,8 @@ from typing import Any
 
 import bson
 
+from tests import listening
+
 _HEADER = struct.Struct("<iiii")
 _OP_MSG = 2013
 
@@ -37,7 +39,7 @@ class TinyServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.close()
+        await listening.close(self._server)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

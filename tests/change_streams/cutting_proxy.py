@@ -8,6 +8,8 @@ import random
 
 from typing_extensions import Self
 
+from tests import listening
+
 _CHUNK = 65536
 
 
@@ -34,7 +36,7 @@ class CuttingProxy:
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
+        await listening.close(self._server)
         self.cut_all()
         for task in self._tasks:
             task.cancel()

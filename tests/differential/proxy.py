@@ -14,6 +14,8 @@ import struct
 from collections.abc import Sequence
 from types import TracebackType
 
+from tests import listening
+
 Change = tuple[re.Pattern[bytes], bytes]
 
 
@@ -48,7 +50,7 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
-        self._server.close()
+        await listening.close(self._server)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -19,8 +19,10 @@ import bson
 from typing_extensions import Self
 
 from motor.driver.wire.checksum import crc32c
+from tests import listening
 
 OP_MSG = 2013
+_OP_QUERY = 2004
 HEADER = struct.Struct("<iiii")
 
 PATIENCE = 20.0
@@ -85,6 +87,8 @@ def message(
 def parse(data: bytes, peer: Peer) -> Request:
     """A whole message, header included."""
     _, request_id, _, opcode = HEADER.unpack_from(data)
+    if opcode == _OP_QUERY:
+        return Request(request_id, 0, _greeting(data), peer)
     assert opcode == OP_MSG
     (flags,) = struct.unpack_from("<I", data, HEADER.size)
     position = HEADER.size + 4
@@ -101,6 +105,12 @@ def parse(data: bytes, peer: Peer) -> Request:
             lists[name.decode()] = bson.decode_all(documents)
         position += 1 + size
     return Request(request_id, flags, {**command, **lists}, peer)
+
+
+def _greeting(data: bytes) -> dict[str, Any]:
+    """The command of an OP_QUERY, in which PyMongo greets before 4.18; it takes an OP_MSG for a reply."""
+    namespace, _, body = data[HEADER.size + 4 :].partition(b"\0")
+    return {**bson.decode(body[8:]), "$db": namespace.decode().removesuffix(".$cmd")}
 
 
 def answer_to(command: dict[str, Any]) -> dict[str, Any]:
@@ -250,7 +260,7 @@ class ScriptedServer:
     async def stop(self) -> None:
         """Close everything."""
         assert self._server is not None
-        self._server.close()
+        await listening.close(self._server)
         self.reading.set()
         for task in list(self._tasks):
             task.cancel()

@@ -11,6 +11,7 @@ from typing import Any
 
 from typing_extensions import Self
 
+from tests import listening
 from tests.driver.scripted import until
 from tests.safety.messages import (
     EXHAUST_ALLOWED,
@@ -246,10 +247,7 @@ class Proxy:
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
-        # Who was let in just now gets a transport in one of the next turns.
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await listening.close(self._server)
         for connection in list(self._connections):
             connection.close()
         await until(lambda: not self._connections and not self._tasks, "the end of every connection")
