@@ -1,5 +1,6 @@
 """Fixtures that every test may use: a server, a client on it, a database and a collection of its own."""
 
+import gc
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -8,6 +9,12 @@ import pytest
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+
+
+def pytest_collection_finish() -> None:
+    """Take thousands of tests out of the garbage collector's sight: many of them run it, and it would see them all."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

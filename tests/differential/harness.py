@@ -180,7 +180,7 @@ class Arena:
 
     def __init__(self, uri: str, client_classes: Sequence[tuple[str, type[Any]]]) -> None:
         self.loop = asyncio.new_event_loop()
-        self.admin: MongoClient[Any] = MongoClient(uri)
+        self.admin: MongoClient[Any] = MongoClient(uri, retryWrites=False)
         self.sides = [Side(name, client_class, uri) for name, client_class in client_classes]
         self._token = uuid.uuid4().hex[:8]  # other sessions may use the same server
         self._numbers = itertools.count(1)
