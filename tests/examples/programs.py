@@ -1,6 +1,7 @@
 """Runs an example as its reader would, in a process of its own."""
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -12,8 +13,8 @@ from pathlib import Path
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TORNADO = EXAMPLES / "tornado_change_stream"
-FASTAPI = EXAMPLES / "fastapi_server_sent_events"
+TORNADO = EXAMPLES / "tornado_change_stream" / "app.py"
+FASTAPI = EXAMPLES / "fastapi_server_sent_events" / "app.py"
 
 PATIENCE = 30.0
 """How long anything may take, in seconds, on a machine that does much else."""
@@ -63,15 +64,31 @@ class Program:
         self._ready.set()
 
 
-async def start(example: Path, *arguments: str) -> Program:
-    """Start the example in that folder."""
-    program = Program(
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", str(example / "app.py"), *arguments),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+async def launch(example: Path, *arguments: str) -> asyncio.subprocess.Process:
+    """Start an example, a file. What it prints comes by a pipe."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", str(example), *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        # So that a line is written in one piece, also by one of several that share the pipe, or that is killed.
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
     )
+
+
+async def finish(process: asyncio.subprocess.Process, patience: float = PATIENCE) -> tuple[int, str]:
+    """Wait until it ends by itself; what comes back is its exit status, and what it has printed."""
+    try:
+        printed, _ = await asyncio.wait_for(process.communicate(), patience)
+    except asyncio.TimeoutError:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    return process.returncode, printed.decode()
+
+
+async def start(example: Path, *arguments: str) -> Program:
+    """Start an example that is a web server, a file."""
+    program = Program(await launch(example, *arguments))
     await program.ready()
     return program
 

@@ -17,7 +17,7 @@ from tests.examples.programs import EXAMPLES, PATIENCE, Program, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
-EXAMPLE = EXAMPLES / "aiohttp_gridfs"
+EXAMPLE = EXAMPLES / "aiohttp_gridfs" / "app.py"
 
 
 def silence(seconds: int) -> bytes:

@@ -85,7 +85,7 @@ async def check(shown: Shown, look: Look) -> None:
 async def test_it_can_be_read(server_uri: str, watched: AsyncIOMotorCollection, chromium: Browser, tmp_path: Path):
     # Its name is in the pictures.
     books = watched.database.client["library"]["books"]
-    pictures = TORNADO if os.environ.get("MOTOR_SCREENSHOTS") == "1" else tmp_path
+    pictures = TORNADO.parent if os.environ.get("MOTOR_SCREENSHOTS") == "1" else tmp_path
     async with running(TORNADO, *watching(server_uri, books)) as program:
         for look in LOOKS:
             async with seen(chromium, look) as shown:

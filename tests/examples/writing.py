@@ -1,8 +1,9 @@
 """Somebody who writes all the time, for a page to follow."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from pymongo.errors import ConnectionFailure, DuplicateKeyError
 
@@ -11,10 +12,11 @@ from tests.examples.programs import PATIENCE
 
 
 class Writer:
-    """Inserts 0, 1, 2 and so on, each once, whatever happens to the database."""
+    """Inserts 0, 1, 2 and so on, each once, with the same fields, whatever happens to the database."""
 
-    def __init__(self, collection: AsyncIOMotorCollection) -> None:
+    def __init__(self, collection: AsyncIOMotorCollection, fields: Mapping[str, Any]) -> None:
         self.written = 0
+        self._fields = fields
         self._collection = collection
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -47,7 +49,7 @@ class Writer:
     async def _run(self) -> None:
         while not self._stopped:
             try:
-                await self._collection.insert_one({"_id": self.written})
+                await self._collection.insert_one({"_id": self.written, **self._fields})
             except ConnectionFailure:
                 continue
             except DuplicateKeyError:
@@ -57,9 +59,9 @@ class Writer:
 
 
 @asynccontextmanager
-async def writing(collection: AsyncIOMotorCollection) -> AsyncIterator[Writer]:
+async def writing(collection: AsyncIOMotorCollection, **fields: Any) -> AsyncIterator[Writer]:
     """A writer, who is gone after the block."""
-    writer = Writer(collection)
+    writer = Writer(collection, fields)
     try:
         yield writer
     finally:
