@@ -8,7 +8,6 @@ from typing import Any
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 
 _FAMILIES = {"motor.motor_asyncio": "AsyncIOMotor", "motor.motor_tornado": "Motor"}
 _DEFAULT_FAMILY = "motor.motor_asyncio"
@@ -22,13 +21,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls this."""
     app.connect("autodoc-process-docstring", _describe)
     app.connect("autodoc-process-signature", _hide_constructor)
-    app.connect("missing-reference", _resolve)
+    app.connect("doctree-read", _rename_references)
     return {"parallel_read_safe": True}
 
 
 def _describe(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    if what == "module" and name in _FAMILIES:
-        lines.clear()  # it is for those who read the code
     if what != "class" or obj.__module__ not in _FAMILIES:
         return
     written = next(base.__doc__ for base in obj.__mro__ if base.__name__.startswith(_AGNOSTIC))
@@ -41,16 +38,24 @@ def _hide_constructor(app: Sphinx, what: str, name: str, *_: Any) -> tuple[str, 
     return ("", None) if what == "class" and name.endswith(_MADE_BY_METHODS) else None
 
 
-def _resolve(
-    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
-) -> nodes.reference | None:
-    name = node["reftarget"].rpartition("motor.core.")[2]
-    if node.get("refdomain") != "py" or not name.startswith(_AGNOSTIC):
-        return None
-    module = node.get("py:module")
-    if module not in _FAMILIES:
-        module = _DEFAULT_FAMILY
-    own = name.removeprefix(_AGNOSTIC).replace("BaseCursor", "Cursor")
-    target = f"{module}.{_FAMILIES[module]}{own}"
-    domain = env.domains.python_domain
-    return domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], target, node, content)
+def _rename_references(app: Sphinx, doctree: nodes.document) -> None:
+    for node in doctree.findall(pending_xref):
+        name = node["reftarget"].rpartition("motor.core.")[2]
+        owner = node.get("py:class") or ""
+        if owner.startswith(_AGNOSTIC) and node["reftype"] in ("attr", "meth") and "." not in name:
+            name = f"{owner}.{name}"
+        if node.get("refdomain") != "py" or not name.startswith(_AGNOSTIC):
+            continue
+        module = node.get("py:module")
+        if module not in _FAMILIES:
+            if "." not in name:
+                continue  # the class itself is meant, for annotations
+            module = _DEFAULT_FAMILY
+        node["reftarget"] = f"{module}.{_of_family(module, name)}"
+        for text in list(node.findall(nodes.Text)):
+            text.parent.replace(text, nodes.Text(_of_family(module, text)))
+
+
+def _of_family(module: str, text: str) -> str:
+    """The same with the names that the classes have in a family."""
+    return text.replace(f"{_AGNOSTIC}BaseCursor", f"{_AGNOSTIC}Cursor").replace(_AGNOSTIC, _FAMILIES[module])

@@ -1,4 +1,4 @@
-"""Links from the names of PyMongo and of Python to their own documentation, without asking a network for an index."""
+"""Links from names of PyMongo, Python and others to their own documentation, without asking a network for an index."""
 
 from importlib.util import find_spec
 
@@ -9,6 +9,7 @@ from sphinx.environment import BuildEnvironment
 
 _PYMONGO = "https://pymongo.readthedocs.io/en/stable/api"
 _PYTHON = "https://docs.python.org/3/library"
+_TORNADO = "https://www.tornadoweb.org/en/stable"
 _PYMONGO_PACKAGES = ("bson", "gridfs", "pymongo")
 _HOMES = {
     "gridfs.GridIn": "gridfs.grid_file.GridIn",
@@ -18,13 +19,23 @@ _HOMES = {
 }
 """Where names are documented that can be imported from elsewhere, too."""
 
-_PYTHON_PAGES = {
-    "asyncio.create_task": "asyncio-task",
-    "asyncio.ensure_future": "asyncio-future",
-    "asyncio.gather": "asyncio-task",
-    "asyncio.wait_for": "asyncio-task",
-    "io.UnsupportedOperation": "io",
+_PAGES = {
+    "aiohttp.web.UrlDispatcher.add_get": "https://docs.aiohttp.org/en/stable/web_reference",
+    "asyncio.StreamReader": f"{_PYTHON}/asyncio-stream",
+    "asyncio.StreamWriter": f"{_PYTHON}/asyncio-stream",
+    "asyncio.create_task": f"{_PYTHON}/asyncio-task",
+    "asyncio.ensure_future": f"{_PYTHON}/asyncio-future",
+    "asyncio.gather": f"{_PYTHON}/asyncio-task",
+    "asyncio.wait_for": f"{_PYTHON}/asyncio-task",
+    "io.UnsupportedOperation": f"{_PYTHON}/io",
+    "os.SEEK_CUR": f"{_PYTHON}/os",
+    "os.SEEK_END": f"{_PYTHON}/os",
+    "tornado.iostream.StreamClosedError": f"{_TORNADO}/iostream",
+    "tornado.web.HTTPError": f"{_TORNADO}/web",
+    "tornado.web.RequestHandler": f"{_TORNADO}/web",
+    "tornado.web.StaticFileHandler": f"{_TORNADO}/web",
 }
+"""The pages of what isn't PyMongo's."""
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -44,8 +55,8 @@ def _resolve(
 
 def address_of(name: str) -> str | None:
     """Where a dotted name is documented; ``None`` for what is not PyMongo's or in the table above."""
-    if name in _PYTHON_PAGES:
-        return f"{_PYTHON}/{_PYTHON_PAGES[name]}.html#{name}"
+    if name in _PAGES:
+        return f"{_PAGES[name]}.html#{name}"
     name = _HOMES.get(name, name)
     package, *rest = name.split(".")
     if package not in _PYMONGO_PACKAGES:
