@@ -13,13 +13,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 CACHE = Path(__file__).parents[1] / ".environments"
 """What git ignores."""
 
-MOTOR_3 = ("motor-3.7.1", ("motor==3.7.1", "tornado", "aiohttp"))
-"""The environment that has Motor's predecessor: its name, and what is in it."""
+MOTOR_3 = ("motor-3.7.1", ("motor==3.7.1", *(f"{package}=={version(package)}" for package in ("tornado", "aiohttp"))))
+"""The environment of Motor's predecessor: its name, and what is in it. Its web handlers inherit from what is here."""
 
 _MINUTES = 10
 

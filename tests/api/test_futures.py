@@ -301,6 +301,7 @@ async def test_a_cursor_is_of_its_own_family(collection):
     assert isinstance(await collection.database.cursor_command("find", "test"), AgnosticCommandCursor)
 
 
+@pytest.mark.filterwarnings("default:make_current is deprecated:DeprecationWarning")  # by Tornado 6.2 alone
 @pytest.mark.parametrize("make_current", [True, False])
 def test_yielded_in_tornado_coroutines(uri, make_current):
     @gen.coroutine

@@ -13,7 +13,6 @@ import copy
 import gc
 import inspect
 import itertools
-import pprint
 import time
 import uuid
 import warnings
@@ -203,12 +202,12 @@ class Arena:
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
 
-    def compare(self, case: Case, left_out: Collection[str] = ()) -> tuple[str, str]:
-        """What the two sides did, each as text, without the fields of commands that are `left_out`."""
+    def compare(self, case: Case, left_out: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the two sides did, without the fields of commands that are `left_out`."""
         first, second = (self._run(side, case, left_out) for side in self.sides)
         return first, second
 
-    def _run(self, side: Side, case: Case, left_out: Collection[str]) -> str:
+    def _run(self, side: Side, case: Case, left_out: Collection[str]) -> dict[str, Any]:
         # Database names of one length, so that sizes are the same on both sides.
         database = self.admin[f"differential_{self._token}_{next(self._numbers):06d}"]
         try:
@@ -222,7 +221,7 @@ class Arena:
                 shown.pop(field, None)
         finally:
             self.admin.drop_database(database.name)
-        return pprint.pformat(shown, width=100, sort_dicts=False)
+        return shown
 
     async def _call(self, side: Side, case: Case, normal: Normal) -> dict[str, Any]:
         db = side.client[normal.database]

@@ -66,6 +66,7 @@ LABELS = (
     "UnknownTransactionCommitResult",
 )
 
+PLAIN_TEXT = re.compile(r"\$?[a-z_][A-Za-z_]{0,22}")  # nothing in it to be replaced
 OBJECT_ID_TEXT = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 UUID_TEXT = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 ADDRESS_TEXT = re.compile(r"\b0x[0-9a-f]{6,}\b")  # of a Python object, in its repr
@@ -152,6 +153,8 @@ class Normal:
         return Mark(self._text(f"{kind.__module__}.{kind.__qualname__}"))
 
     def _text(self, text: str) -> str:
+        if PLAIN_TEXT.fullmatch(text):
+            return text
         if len(text) > LONG_TEXT:
             checksum = crc32(text.encode(errors="surrogatepass"))
             return f"{text[:40]}... {len(text)} characters, crc {checksum}"

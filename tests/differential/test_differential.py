@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import pprint
 from itertools import chain
+from typing import Any
 
 import pytest
 
@@ -87,10 +89,15 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def test_same(request: pytest.FixtureRequest, arena: Arena, case: Case) -> None:
     first, second = arena.compare(case, left_out(request.node.callspec.id))
-    if first != second:
+    if repr(first) != repr(second):
         left, right = (side.name for side in arena.sides)
-        diff = difflib.unified_diff(first.splitlines(), second.splitlines(), left, right, n=6, lineterm="")
+        diff = difflib.unified_diff(lines(first), lines(second), left, right, n=6, lineterm="")
         pytest.fail("\n".join(diff), pytrace=False)
+
+
+def lines(shown: dict[str, Any]) -> list[str]:
+    """What a side did, for a human."""
+    return pprint.pformat(shown, width=100, sort_dicts=False).splitlines()
 
 
 def test_names_are_unique() -> None:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+import pymongo
 import pytest
 from pymongo import AsyncMongoClient
 
@@ -115,6 +116,13 @@ async def connect_pymongo(nothing_left: None) -> AsyncIterator[Connect]:
 def _is_pymongos(task: asyncio.Task[Any]) -> bool:
     coroutine: Any = task.get_coro()
     return "pymongo" in coroutine.cr_code.co_filename
+
+
+@pytest.fixture
+def lets_go(request) -> None:
+    """For a test in which a client drops a member."""
+    if "pymongo" in request.node.callspec.params.values() and pymongo.version_tuple < (4, 20):
+        pytest.skip("PyMongo before 4.20 leaves open its connections to a member that it drops")
 
 
 @pytest.fixture(params=["pymongo", "motor"])

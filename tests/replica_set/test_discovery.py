@@ -122,6 +122,7 @@ async def test_members_come_and_go(replica_set: ReplicaSet, connect: Connect) ->
     assert greeted == len([hello for hello in replica_set.hellos if hello.member is removed])
 
 
+@pytest.mark.usefixtures("lets_go")
 @pytest.mark.parametrize("identity", [{"set_name": "other"}, {"standalone": True}], ids=["other set", "standalone"])
 async def test_a_member_that_returns_as_something_else_is_dropped(
     replica_set: ReplicaSet, connect: Connect, identity: dict[str, Any]

@@ -41,6 +41,7 @@ TROUBLES: dict[str, Trouble] = {
 }
 
 
+@pytest.mark.usefixtures("lets_go")
 async def test_troubled_members(deploy: Deploy, connect: Connect) -> None:
     """A set with a member for each trouble, and two that are well."""
     replica_set = await deploy(ReplicaSet(2 + len(TROUBLES)))

@@ -35,7 +35,7 @@ def _impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.005)
 
 
-@pytest.fixture(scope="module", params=WRITES)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in WRITES])
 def write(request: pytest.FixtureRequest) -> Write:
     """A kind of write."""
     return WRITES[request.param]

@@ -21,7 +21,7 @@ _JSON = JSONOptions(tz_aware=False)
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and the test in it that this case is, if the file holds a list of them."""
+    """A file, and the test that this case is, if the file holds a list of them: then `file` is what they share."""
 
     name: str
     file: dict[str, Any]
@@ -51,7 +51,8 @@ def _read(path: Path) -> list[Case]:
     file = loads(path.read_text("utf-8"), json_options=_JSON)
     if "tests" not in file:
         return [Case(name, file, file)]
-    return [Case(f"{name}: {test['description']}", file, test) for test in file["tests"]]
+    tests = file.pop("tests")
+    return [Case(f"{name}: {test['description']}", file, test) for test in tests]
 
 
 def _parameter(case: Case) -> Any:
