@@ -176,19 +176,24 @@ class ChangeStream:
         Whoever waits with patience has it asked again and again, by this one task: a thousand quiet streams should
         leave nothing to be cleared away.
         """
+        cursor = self._cursor
+        if cursor is None or not cursor.alive:
+            cursor = await self._open()
         while True:
-            cursor = self._cursor
-            if cursor is None or not cursor.alive:
-                cursor = await self._open()
             try:
-                await cursor.refresh()
+                await cursor.refresh(self._goes_on_waiting)
             except Exception as error:
                 if self.closed or not _is_resumable(error, self._cursor):
                     raise
                 cursor = await self._open()
             if cursor.documents or not (self._patient and cursor.alive):
                 return
-            self._pass_on(cursor)
+
+    def _goes_on_waiting(self) -> bool:
+        """After an empty batch."""
+        if self._patient and self._cursor is not None:
+            self._pass_on(self._cursor)
+        return self._patient
 
     async def _open(self) -> ServerCursor:
         watch = self._watch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,10 @@ from motor.driver.operations.operation import Operation
 from motor.driver.sdam.server import Server
 from motor.driver.sessions.session import Session
 from motor.driver.wire.batch import EncodedBatch
+
+
+def _once() -> bool:
+    return False
 
 
 class ServerCursor:
@@ -90,31 +94,36 @@ class ServerCursor:
         """Whether the query has been sent."""
         return self._executor is not None
 
-    async def refresh(self) -> int:
+    async def refresh(self, again: Callable[[], bool] = _once) -> int:
         """See to it that there are documents to read, unless there are no more: their number is the result.
 
-        Of several tasks that read one cursor only one fetches, and the others wait for it.
+        It is 0, too, if the server has none for now. `again` is asked then whether to ask the server once more. Of
+        several tasks that read one cursor only one fetches, and the others wait for it.
         """
-        # No `async with`, and nothing that waits for the server but this frame: of a thousand quiet streams the garbage
-        # collector has to look at whatever each of them holds while it waits.
+        # No `async with`, no frame more than it takes, and the last batch let go: of a thousand quiet streams the
+        # garbage collector has to look at whatever each of them holds while it waits.
         await self._fetching.acquire()
         try:
-            if self.documents:
-                pass
-            elif self._undecoded:
-                await asyncio.sleep(0)
-                self._decode_piece()
-                if self._undecoded is None and self._limit and not self.closed:
-                    await self._go_on()
-            elif not self.closed:
-                opening = self.id is None
-                try:
-                    cursor = await self._next_batch()
-                except BaseException as error:
-                    if not await self._is_end(error):
-                        raise
+            while not self.documents:
+                if self._undecoded:
+                    await asyncio.sleep(0)
+                    self._decode_piece()
+                    if self._undecoded is None and self._limit and not self.closed:
+                        await self._go_on()
+                elif self.closed:
+                    break
                 else:
-                    await self._take(cursor, opening)
+                    opening = self.id is None
+                    try:
+                        cursor = await self._next_batch()
+                    except BaseException as error:
+                        if not await self._is_end(error):
+                            raise
+                    else:
+                        await self._take(cursor, opening)
+                        del cursor
+                if not (self.documents or again()):
+                    break
             return len(self.documents)
         finally:
             self._fetching.release()

@@ -73,6 +73,7 @@ def test_an_ioloop_is_given(uri):
     assert in_thread(run) == 1
 
 
+@pytest.mark.filterwarnings("default:make_current is deprecated:DeprecationWarning")  # by Tornado 6.2 alone
 def test_an_ioloop_made_current_in_a_thread(uri):
     def run():
         loop = IOLoop(make_current=True)

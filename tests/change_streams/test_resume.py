@@ -83,7 +83,7 @@ async def test_before_the_label_the_code_decides(connect, code, resumes):
             with pytest.raises(OperationFailure) as caught:
                 await stream.next()
             assert caught.value.code == code
-        assert stream.alive == resumes
+        assert stream.alive == (resumes or code == 50)  # a timeout leaves it open
         await stream.close()
         client.close()
 

@@ -185,6 +185,8 @@ DIFFERENT = {"connection establishment": WaitQueueTimeoutError}
 
 @pytest.mark.parametrize("phase", PHASES)
 async def test_the_errors_are_those_of_pymongo(phase, stages):
+    if phase == "with_transaction" and pymongo.version_tuple < (4, 18):
+        pytest.skip("an older PyMongo says that it found no server")
     theirs, ours = [await PHASES[phase](stage) for stage in stages]
     assert ours.timeout
     assert theirs.timeout

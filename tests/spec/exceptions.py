@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from pymongo import MIN_SUPPORTED_WIRE_VERSION
+
 EXPECTED_FAILURES: dict[str, tuple[str, ...]] = {
     "PyMongo has count_documents() and estimated_document_count() in place of count()": (
         "crud/unified/count*: Deprecated count *",
@@ -60,7 +62,9 @@ EXPECTED_FAILURES: dict[str, tuple[str, ...]] = {
     "PyMongo's list_indexes() takes no batchSize": (
         "load_balancer/cursors: listIndexes pins the cursor to a connection",
     ),
-    "PyMongo 4.20 supports no server older than MongoDB 4.2": ("discovery_and_monitoring/errors/post-42-*",),
+    "PyMongo supports no MongoDB 4.2 since 4.18": (
+        ("discovery_and_monitoring/errors/post-42-*",) if MIN_SUPPORTED_WIRE_VERSION > 8 else ()
+    ),
     "PyMongo warns of a negative w or wtimeoutMS in a URI, and leaves it out": (
         "read_write_concern/connection-string/write-concern: w as an invalid number",
         "read_write_concern/connection-string/write-concern: wtimeoutMS as an invalid number",
