@@ -73,6 +73,7 @@ class Follower:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            preexec_fn=_take_ctrl_c,
         )
 
     def _interrupt(self, terminal: str) -> None:
@@ -92,6 +93,11 @@ class Follower:
         for theirs, ours in zip(VARIES.findall(shown), VARIES.findall(printed), strict=False):
             self._here.setdefault(theirs, ours)
         return _replaced(printed, {ours: theirs for theirs, ours in self._here.items()})
+
+
+def _take_ctrl_c() -> None:
+    """What runs in the background of a shell would ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _first_lines(process: subprocess.Popen[str], count: int) -> str:
