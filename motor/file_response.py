@@ -120,7 +120,7 @@ def parse_range(value: str, length: int) -> range | None:
     first, last = found.groups()
     if not first:
         return range(max(0, length - _number(last)), length)
-    if last and _number(last) < _number(first):
+    if last and _order(last) < _order(first):
         return None
     start = min(_number(first), length)
     return range(start, min(_number(last) + 1, length) if last else length)
@@ -197,6 +197,12 @@ def _date(value: str | None) -> datetime | None:
 def _number(digits: str) -> int:
     """Python does not convert thousands of digits; that many are beyond the end of any file."""
     return int(digits.lstrip("0")[:_MORE_DIGITS_THAN_ANY_LENGTH] or "0")
+
+
+def _order(digits: str) -> tuple[int, str]:
+    """What is smaller for a smaller number, of however many digits."""
+    significant = digits.lstrip("0")
+    return len(significant), significant
 
 
 def _is_header_value(value: Any) -> bool:
