@@ -7,7 +7,7 @@ import ast
 from motor.migrate import imports, removed
 from motor.migrate.findings import Finding
 from motor.migrate.inference import Inference
-from motor.migrate.kinds import Flavour, Kind, Wait, kind_of_class
+from motor.migrate.kinds import NOTHING_SHARED, Flavour, Kind, Shared, Wait, kind_of_class
 from motor.migrate.members import FUTURES, LATENT, Role
 from motor.migrate.scopes import Comprehension, FunctionNode, Scope
 
@@ -24,7 +24,10 @@ _COROUTINE_TAKERS = frozenset({"asyncio.run", "asyncio.run_coroutine_threadsafe"
 _COROUTINE_TESTS = frozenset(
     f"{module}.{function}" for module in ("asyncio", "inspect") for function in ("iscoroutine", "iscoroutinefunction")
 )
+_AWAITING = frozenset({"asyncio.ensure_future", "asyncio.gather", "asyncio.shield", "asyncio.wait_for"})
 _CALLBACK_TAKERS = frozenset({"each", "with_transaction"})
+_BOUNDS = frozenset({"max", "min"})
+_BOUND_TAKERS = frozenset({"find", "find_one", "find_raw_batches"})
 _ITERATORS = frozenset({"list", "next", "set", "sorted", "tuple"})
 
 
@@ -33,22 +36,22 @@ def check_source(source: str, path: str = "<string>") -> list[Finding]:
 
     .. versionadded:: 4.0
     """
-    return check_tree(ast.parse(source), source, path)
+    return check_tree(ast.parse(source), source, path, NOTHING_SHARED)
 
 
-def check_tree(tree: ast.Module, source: str, path: str) -> list[Finding]:
+def check_tree(tree: ast.Module, source: str, path: str, shared: Shared) -> list[Finding]:
     """What is found in `tree`, which was parsed from `source`, in the order of the text."""
-    checker = _Checker(tree, source, path)
+    checker = _Checker(tree, source, path, shared)
     checker.visit(tree)
     return sorted(set(checker.findings))
 
 
 class _Checker(ast.NodeVisitor):
-    def __init__(self, tree: ast.Module, source: str, path: str) -> None:
+    def __init__(self, tree: ast.Module, source: str, path: str, shared: Shared) -> None:
         self.findings: list[Finding] = []
         self._path = path
         self._lines = source.split("\n")
-        self._inference = Inference(tree)
+        self._inference = Inference(tree, shared)
         self._scope = self._inference.scopes[tree]
         self._awaited: set[ast.expr] = set()
 
@@ -153,8 +156,8 @@ class _Checker(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Attribute):
             owner = self._kind(node.func.value)
-            if owner is None:
-                self._check_unknown(node.func)
+            if owner is None or owner.flavour is Flavour.PERHAPS:
+                self._check_guess(node, node.func, None if owner is None else owner.role)
             elif owner.role is not None and owner.wait is Wait.NOTHING:
                 self._check_method(node, node.func, owner, owner.role)
         path = self._inference.path_of(node.func, self._scope)
@@ -167,11 +170,22 @@ class _Checker(ast.NodeVisitor):
             self._check_truth(node.args[0])
         self.generic_visit(node)
 
-    def _check_unknown(self, function: ast.Attribute) -> None:
-        role = removed.UNMISTAKABLE.get(function.attr)
-        if role is not None and self._inference.path_of(function, self._scope) is None:
-            message = f"perhaps a {role.value}'s {function.attr}, which is gone"
-            self._note_name(function, _GONE[role], message, removed.METHODS[role][function.attr])
+    def _check_guess(self, call: ast.Call, function: ast.Attribute, role: Role | None) -> None:
+        """`role` is what the names around it say that the object is, if they say anything."""
+        method = function.attr
+        gone = removed.UNMISTAKABLE.get(method)
+        if gone is not None and self._inference.path_of(function, self._scope) is not None:
+            return
+        callbacks = [keyword for keyword in call.keywords if keyword.arg == "callback"]
+        if gone is None and role in removed.LIKELY and (call in self._awaited or callbacks):
+            least = removed.LIKELY[role].get(method)
+            gone = role if least is not None and len(call.args) >= least else None
+        if gone is not None:
+            message = f"perhaps a {gone.value}'s {method}, which is gone"
+            self._note_name(function, _GONE[gone], message, removed.METHODS[gone][method])
+        if role in removed.LIKELY and (gone is not None or method in FUTURES[role]):
+            for keyword in callbacks:
+                self._note_callback(keyword, f"perhaps a {role.value}'s {method}, which")
 
     def _check_method(self, call: ast.Call, function: ast.Attribute, owner: Kind, role: Role) -> None:
         method = function.attr
@@ -191,11 +205,33 @@ class _Checker(ast.NodeVisitor):
             elif keyword.arg in arguments:
                 message = f"{role.value}.{method} has no argument {keyword.arg}"
                 self._note_at(keyword, "M107", message, arguments[keyword.arg])
+        self._check_bounds(call, function, role)
         if method == "to_list" and len(call.args) == 2:
             self._note_callback(call.args[1], f"{role.value}.to_list")
         if method == "get_keys" and owner.flavour is Flavour.ASYNC and call not in self._awaited:
             message = "get_keys returns a Future of a cursor, not a cursor"
             self._note_name(function, "M504", message, "await it: await client_encryption.get_keys()")
+
+    def _check_bounds(self, call: ast.Call, function: ast.Attribute, role: Role) -> None:
+        remedy = "add the hint: the index whose bounds they are"
+        if role is Role.CURSOR and function.attr in _BOUNDS and not self._is_hinted():
+            self._note_name(function, "M110", f"cursor.{function.attr} needs a hint", remedy)
+        elif role is Role.COLLECTION and function.attr in _BOUND_TAKERS:
+            for keyword in call.keywords:
+                if keyword.arg in _BOUNDS and not self._is_hinted():
+                    message = f"collection.{function.attr} with {keyword.arg} needs a hint"
+                    self._note_at(keyword, "M110", message, remedy)
+
+    def _is_hinted(self) -> bool:
+        """Whether there is a hint, or there are arguments that may have one, somewhere in the function around."""
+        scope = self._scope
+        while scope.parent is not None and not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            scope = scope.parent
+        return any(
+            (isinstance(node, ast.Attribute) and node.attr == "hint")
+            or (isinstance(node, ast.keyword) and node.arg in ("hint", None))
+            for node in ast.walk(scope.node)
+        )
 
     def _note_callback(self, node: ast.expr | ast.keyword, method: str) -> None:
         self._note_at(
@@ -254,6 +290,14 @@ class _Checker(ast.NodeVisitor):
 
     def visit_Await(self, node: ast.Await) -> None:
         self._awaited.add(node.value)
+        if isinstance(node.value, ast.Call) and self._inference.path_of(node.value.func, self._scope) in _AWAITING:
+            self._awaited.update(node.value.args)
+        self.generic_visit(node)
+
+    def visit_Yield(self, node: ast.Yield) -> None:
+        """A coroutine of Tornado's may yield a list, to await all of it."""
+        if node.value is not None and self._scope.is_coroutine():
+            self._awaited.update(node.value.elts if isinstance(node.value, ast.List) else [node.value])
         self.generic_visit(node)
 
     def visit_For(self, node: ast.For) -> None:

@@ -1,13 +1,14 @@
-"""A modest analysis, within one module, of which expressions are objects of a driver.
+"""A modest analysis of which expressions in a module are objects of a driver.
 
-It follows imports, assignments, annotations, attributes of ``self``, items and attributes of clients and databases, and
-what functions return; a name that may stand for two things is taken to be unknown.
+It follows imports, assignments, annotations, attributes of ``self``, items and attributes of clients and databases,
+what functions return, and what modules share; a name that may stand for two things is taken to be unknown.
 """
 
 from __future__ import annotations
 
 import ast
 
+from motor.migrate import places
 from motor.migrate.kinds import (
     Class,
     Flavour,
@@ -16,9 +17,11 @@ from motor.migrate.kinds import (
     Kind,
     Neutral,
     Path,
+    Shared,
     Value,
     Wait,
     chain,
+    is_guess,
     join,
     kind_of_class,
 )
@@ -26,13 +29,35 @@ from motor.migrate.members import ATTRIBUTES, CHILDREN, COROUTINES, FUTURES, LAT
 from motor.migrate.scopes import Collector, Scope
 
 _WRAPPERS = frozenset({"Annotated", "ClassVar", "Final", "Optional", "Required"})
+_CASTS = frozenset({"typing.cast", "typing_extensions.cast"})
+_LITERALS = (
+    ast.Constant, ast.Dict, ast.DictComp, ast.GeneratorExp, ast.JoinedStr, ast.Lambda, ast.List, ast.ListComp, ast.Set,
+    ast.SetComp, ast.Tuple,
+)  # fmt: skip
+_SPEAKING_OF_MONGO = frozenset({"bson", "gridfs", "motor", "pymongo", "tornado"})
+"""The packages of which one at least is imported where a name is taken to be a database's."""
 
 
 class Inference:
     """What the expressions of a module are."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self.scopes = Collector(tree, self.value_of, self._annotated).scopes
+    def __init__(self, tree: ast.Module, shared: Shared) -> None:
+        collector = Collector(tree, self.value_of, self._annotated)
+        self.scopes = collector.scopes
+        self._shared = shared
+        self._guesses = not _SPEAKING_OF_MONGO.isdisjoint(collector.packages)
+        self._module = self.scopes[tree]
+
+    def puts(self) -> dict[str, Kind]:
+        """What the module puts into the places that applications keep things in, as far as it is known."""
+        found = {place: self._module.attribute(place) for place in filter(places.is_shared, [*self._module.attributes])}
+        return _sure(found)
+
+    def exports(self) -> dict[str, Kind]:
+        """What other modules may import, as far as it is known: names, and with ``()`` what functions return."""
+        found = {name: self._module.lookup(name) for name in [*self._module.meanings]}
+        returned = {f"{name}()": _returned(value) for name, value in found.items() if isinstance(value, Function)}
+        return _sure({**found, **returned})
 
     def kind_of(self, expression: ast.expr, scope: Scope) -> Kind | None:
         """The driver's object that `expression` is, or None."""
@@ -45,13 +70,21 @@ class Inference:
         return value.dotted if isinstance(value, Path) else None
 
     def value_of(self, expression: ast.expr, scope: Scope) -> Value:
-        """All that is known of `expression`."""
+        """All that is known of `expression`, or else what its name says."""
+        value = self._value_of(expression, scope)
+        if self._guesses and (value is None or isinstance(value, Neutral)):
+            name = None if isinstance(expression, ast.Constant) else places.last_name(expression)
+            if name is not None and places.is_database(name):
+                return Kind(Role.DATABASE, Flavour.PERHAPS)
+        return value
+
+    def _value_of(self, expression: ast.expr, scope: Scope) -> Value:
         if isinstance(expression, ast.Name):
-            return scope.lookup(expression.id)
+            return self._imported(scope.lookup(expression.id))
         if isinstance(expression, ast.Attribute):
             return self._attribute(expression, scope)
         if isinstance(expression, ast.Subscript):
-            return _item(self.kind_of(expression.value, scope))
+            return _item(self.kind_of(expression.value, scope)) or self._kept(expression)
         if isinstance(expression, ast.Call):
             return self._call(expression, scope)
         if isinstance(expression, (ast.Await, ast.Yield, ast.YieldFrom)):
@@ -59,24 +92,42 @@ class Inference:
         if isinstance(expression, ast.NamedExpr):
             return self.value_of(expression.value, scope)
         if isinstance(expression, ast.IfExp):
-            return join([self.value_of(expression.body, scope), self.value_of(expression.orelse, scope)])
+            return self._either([expression.body, expression.orelse], scope)
         if isinstance(expression, ast.BoolOp):
-            return join([self.value_of(value, scope) for value in expression.values])
+            alternatives = expression.values if isinstance(expression.op, ast.Or) else expression.values[-1:]
+            return self._either(alternatives, scope)
         if isinstance(expression, ast.Constant) and expression.value is None:
             return Neutral()
         return None
+
+    def _either(self, alternatives: list[ast.expr], scope: Scope) -> Value:
+        """What the alternatives of one expression are, if those agree of which something is known."""
+        values = [(self.value_of(one, scope), isinstance(one, _LITERALS)) for one in alternatives]
+        known = [value for value, is_literal in values if value is not None or is_literal]
+        return join(known) if known else None
+
+    def _imported(self, value: Value) -> Value:
+        """What another module has under the name that is imported, or else just that."""
+        return self._shared.names.get(value.dotted.lstrip("."), value) if isinstance(value, Path) else value
+
+    def _kept(self, expression: ast.expr) -> Value:
+        """What the module, or if it says nothing another one, puts where `expression` gets it from."""
+        place = places.place_of(expression)
+        if place is None:
+            return None
+        found = self._module.attribute(place)
+        if isinstance(found, Neutral) or place not in self._module.attributes:
+            return self._shared.places.get(place)
+        return found
 
     def _attribute(self, expression: ast.Attribute, scope: Scope) -> Value:
         owner = self.value_of(expression.value, scope)
         if isinstance(owner, Kind):
             return _attribute_of(owner, expression.attr)
         if isinstance(owner, Path):
-            return Path(f"{owner.dotted}.{expression.attr}")
+            return self._kept(expression) or self._imported(Path(f"{owner.dotted}.{expression.attr}"))
         found = owner.scope.attribute(expression.attr) if isinstance(owner, (Instance, Class)) else None
-        dotted = chain(expression)
-        if found is None and dotted is not None:
-            found = scope.module().attribute(dotted)
-        return found
+        return self._kept(expression) if found is None else found
 
     def _call(self, call: ast.Call, scope: Scope) -> Value:
         if isinstance(call.func, ast.Attribute):
@@ -85,15 +136,14 @@ class Inference:
                 return _result_of(owner, call.func.attr)
         function = self.value_of(call.func, scope)
         if isinstance(function, Path):
-            return kind_of_class(function.dotted)
+            if function.dotted in _CASTS and call.args:
+                return self._annotated(call.args[0], scope)
+            return kind_of_class(function.dotted) or self._shared.names.get(f"{function.dotted.lstrip('.')}()")
         if isinstance(function, Class):
             return Instance(function.scope)
         if isinstance(function, Function):
-            returned = function.returns()
-            if not function.is_coroutine:
-                return returned
-            return returned._replace(wait=Wait.COROUTINE) if isinstance(returned, Kind) else None
-        return None
+            return _returned(function)
+        return self._kept(call)
 
     def _awaited(self, expression: ast.expr, scope: Scope) -> Value:
         kind = self.kind_of(expression, scope)
@@ -121,6 +171,18 @@ class Inference:
         if isinstance(value, Class):
             return Instance(value.scope)
         return kind_of_class(value.dotted) if isinstance(value, Path) else None
+
+
+def _sure(values: dict[str, Value]) -> dict[str, Kind]:
+    return {name: value for name, value in values.items() if isinstance(value, Kind) and not is_guess(value)}
+
+
+def _returned(function: Function) -> Value:
+    """What a call of `function` gives, before it is awaited."""
+    returned = function.returns()
+    if not function.is_coroutine:
+        return returned
+    return returned._replace(wait=Wait.COROUTINE) if isinstance(returned, Kind) else None
 
 
 def _attribute_of(owner: Kind, name: str) -> Kind | None:

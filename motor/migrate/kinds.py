@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from motor.migrate.members import CLASS_SUFFIXES, Role
@@ -20,6 +20,7 @@ class Flavour(enum.Enum):
     ASYNC = "PyMongo Async"
     SYNC = "PyMongo"
     DELEGATE = "delegate"
+    PERHAPS = "by its name perhaps Motor's"
 
 
 class Wait(enum.Enum):
@@ -41,6 +42,19 @@ class Kind(NamedTuple):
     def asynchronous(self) -> bool:
         """Whether it is Motor's, or will be once the module uses Motor."""
         return self.flavour in (Flavour.MOTOR, Flavour.ASYNC)
+
+
+class Shared(NamedTuple):
+    """What other modules of the code base have: in the places that applications keep things in, and to be imported.
+
+    A function that is imported stands under its name with ``()``, for what it returns.
+    """
+
+    places: Mapping[str, Kind]
+    names: Mapping[str, Kind]
+
+
+NOTHING_SHARED = Shared({}, {})
 
 
 class Path(NamedTuple):
@@ -82,11 +96,17 @@ _SYNC_CLASSES = {"MongoClient": Role.CLIENT, **{name: CLASS_SUFFIXES[name] for n
 
 
 def join(values: list[Value]) -> Value:
-    """What all of `values` are, if they agree."""
+    """What all of `values` are, if they agree; a guess counts where nothing else does."""
     known = {value for value in values if not isinstance(value, Neutral)}
+    known = {value for value in known if not is_guess(value)} or known
     if len(known) == 1:
         return known.pop()
     return None if known else Neutral()
+
+
+def is_guess(value: Value) -> bool:
+    """Whether only a name speaks for it."""
+    return isinstance(value, Kind) and value.flavour is Flavour.PERHAPS
 
 
 def element_of(value: Value) -> Kind | None:

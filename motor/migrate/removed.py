@@ -113,6 +113,12 @@ UNMISTAKABLE: dict[str, Role] = {
 }
 """The methods that are gone whose name alone says whose they are."""
 
+LIKELY: dict[Role, dict[str, int]] = {
+    Role.COLLECTION: {"count": 0, "group": 4, "insert": 1, "reindex": 0, "remove": 0, "save": 1, "update": 2},
+    Role.CURSOR: {"count": 0},
+}
+"""How many positional arguments make it likely, where only names speak for a collection, that a method is one's."""
+
 _FIND = {
     "as_class": "use collection.with_options(codec_options=CodecOptions(document_class=...))",
     "await_data": "use cursor_type=CursorType.TAILABLE_AWAIT",
@@ -133,6 +139,7 @@ _FIND = {
 }
 
 ARGUMENTS: dict[tuple[Role, str], dict[str, str]] = {
+    (Role.COLLECTION, "aggregate"): {"useCursor": "leave it out: aggregate always returns a cursor"},
     (Role.COLLECTION, "find"): _FIND,
     (Role.COLLECTION, "find_one"): _FIND,
     (Role.COLLECTION, "find_raw_batches"): _FIND,

@@ -33,7 +33,7 @@ _ALL = (
         "Motor 2 and Motor 3 removed methods of collections that PyMongo had deprecated. To call one raises "
         "TypeError: what the attribute gives is a sub-collection of that name. Each finding names the "
         'replacement. Where the finding says "perhaps", the object is not known to be a Motor collection; the '
-        "name of the method says so.",
+        "name of the method says so, or the names before it do, as in `await db.things.insert(...)`.",
     ),
     Rule(
         "M102",
@@ -72,7 +72,8 @@ _ALL = (
         "M107",
         "an argument that is gone",
         "Arguments of `find`, `find_one` and of GridFS buckets were renamed in Motor 1 or removed in Motor 3. "
-        "To pass one raises TypeError.",
+        "To pass one raises TypeError. `useCursor` of `aggregate` is sent to the server instead, which refuses it: "
+        "OperationFailure.",
     ),
     Rule(
         "M108",
@@ -86,6 +87,13 @@ _ALL = (
         "the truth value of a database or a collection",
         "Since Motor 3 it raises NotImplementedError to ask whether a database or a collection is true. "
         "Compare with None.",
+    ),
+    Rule(
+        "M110",
+        "min or max without a hint",
+        "Since Motor 3 a query with `min` or `max` needs a `hint`, the index that they are bounds of; without one "
+        "it raises InvalidOperation. It is found where nothing in the function around, or else in the module, "
+        "gives a hint.",
     ),
     Rule(
         "M201",

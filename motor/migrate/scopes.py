@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
+from motor.migrate import places
 from motor.migrate.kinds import Class, Function, Instance, Neutral, Path, Value, chain, element_of, join
 
 Meaning = Callable[[], Value]
@@ -41,7 +42,7 @@ class Scope:
             return self.parent.is_coroutine()
         if isinstance(self.node, ast.FunctionDef):
             decorators = [chain(decorator) or "" for decorator in self.node.decorator_list]
-            return any(decorator.rpartition(".")[2] == "coroutine" for decorator in decorators)
+            return any(decorator.rpartition(".")[2] in _COROUTINE_DECORATORS for decorator in decorators)
         return isinstance(self.node, ast.AsyncFunctionDef)
 
     def owner_of(self, name: str) -> Scope | None:
@@ -85,6 +86,7 @@ class Scope:
         return self._known[key]
 
 
+_COROUTINE_DECORATORS = frozenset({"coroutine", "engine", "gen_test"})
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -92,8 +94,20 @@ def _unknown() -> Value:
     return None
 
 
+def _neutral() -> Value:
+    return Neutral()
+
+
 def _always(value: Value) -> Meaning:
     return lambda: value
+
+
+def _is_application(scope: Scope) -> bool:
+    """Whether it is a class of an application's."""
+    if not isinstance(scope.node, ast.ClassDef):
+        return False
+    names = (scope.node.name, *(places.last_name(base) or "" for base in scope.node.bases))
+    return any(map(places.is_application, names))
 
 
 class Collector(ast.NodeVisitor):
@@ -110,6 +124,7 @@ class Collector(ast.NodeVisitor):
         self._annotated = annotated
         self._scope = Scope(tree, None)
         self.scopes: dict[ast.AST, Scope] = {tree: self._scope}
+        self.packages: set[str] = set()
         self._returns: dict[Scope, list[Meaning]] = defaultdict(list)
         self.generic_visit(tree)
 
@@ -131,13 +146,17 @@ class Collector(ast.NodeVisitor):
         elif isinstance(target, (ast.Tuple, ast.List)):
             for element in target.elts:
                 self._bind(element, _unknown)
+        elif isinstance(target, ast.Subscript) and (place := places.place_of(target)) is not None:
+            self._scope.module().attributes[place].append(meaning)
 
     def _bind_attribute(self, target: ast.Attribute, meaning: Meaning) -> None:
         owner = self._scope.owner_of(target.value.id) if isinstance(target.value, ast.Name) else None
         if owner is not None:
             owner.attributes[target.attr].append(meaning)
-        elif (dotted := chain(target)) is not None:
-            self._scope.module().attributes[dotted].append(meaning)
+            if _is_application(owner):
+                self._scope.module().attributes[f"app.{target.attr}"].append(meaning)
+        elif (place := places.place_of(target)) is not None:
+            self._scope.module().attributes[place].append(meaning)
 
     def _bind_value(self, target: ast.expr, value: ast.expr) -> None:
         pairs = (ast.Tuple, ast.List)
@@ -147,15 +166,37 @@ class Collector(ast.NodeVisitor):
             return
         scope = self._scope
         self._bind(target, lambda: self._value_of(value, scope))
+        self._keep(places.kept(target, value))
+
+    def _keep(self, kept: Iterable[tuple[str, ast.expr]]) -> None:
+        scope = self._scope
+        for place, value in kept:
+            scope.module().attributes[place].append(partial(self._value_of, value, scope))
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """An application keeps the arguments that it is made with, as its settings."""
+        function = node.func
+        if isinstance(function, ast.Attribute) and function.attr == "__init__":
+            scope = self._scope.parent
+            makes_application = scope is not None and _is_application(scope)
+        else:
+            makes_application = places.is_application(places.last_name(function) or "")
+        if makes_application:
+            self._keep(places.settings(node))
+        self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> None:
         """``import a.b`` binds ``a``."""
         for alias in node.names:
-            path = Path(alias.name if alias.asname else alias.name.partition(".")[0])
+            package, _, _ = alias.name.partition(".")
+            self.packages.add(package)
+            path = Path(alias.name if alias.asname else package)
             self._scope.meanings[alias.asname or path.dotted].append(_always(path))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         """``from a import b``; a relative import is of what this module cannot know."""
+        if node.module is not None and not node.level:
+            self.packages.add(node.module.partition(".")[0])
         for alias in node.names:
             path = Path(f"{'.' * node.level}{node.module or ''}.{alias.name}")
             self._scope.meanings[alias.asname or alias.name].append(_always(path))
@@ -295,7 +336,7 @@ class Collector(ast.NodeVisitor):
     def _bind_parameters(self, arguments: ast.arguments, outer: Scope) -> None:
         for parameter in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             annotation = parameter.annotation
-            meaning = _unknown if annotation is None else partial(self._annotated, annotation, outer)
+            meaning = _neutral if annotation is None else partial(self._annotated, annotation, outer)
             self._scope.meanings[parameter.arg].append(meaning)
         for rest in (arguments.vararg, arguments.kwarg):
             if rest is not None:

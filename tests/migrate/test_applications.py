@@ -22,7 +22,7 @@ def marked(source: str) -> Counter[tuple[int, str]]:
     return marks
 
 
-@pytest.mark.parametrize("name", ["motor_1", "motor_2", "motor_3", "pymongo_async", "clean"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in APPLICATIONS.glob("*.txt")))
 def test_what_is_marked_is_found_and_nothing_else(name):
     source = (APPLICATIONS / f"{name}.txt").read_text()
     findings = check_source(source, name)
@@ -33,7 +33,8 @@ def test_what_is_marked_is_found_and_nothing_else(name):
 def test_the_applications_have_every_code():
     sources = [path.read_text() for path in APPLICATIONS.glob("*.txt")]
     assert {code for source in sources for _, code in marked(source)} == set(RULES) - {"M001"}
-    assert not marked((APPLICATIONS / "clean.txt").read_text())
+    for name in ("clean", "unrelated"):
+        assert not marked((APPLICATIONS / f"{name}.txt").read_text())
 
 
 def test_the_replacement_is_named():
@@ -43,6 +44,15 @@ def test_the_replacement_is_named():
         "app.py", 2, 25, "M101", "collection.insert is gone", "use insert_one or insert_many",
     )  # fmt: skip
     assert ensure_index.message == "perhaps a collection's ensure_index, which is gone"
+
+
+def test_a_guess_is_called_one():
+    source = "import motor\nasync def f(db):\n    await db.users.insert({}, callback=print)\n"
+    assert [finding.message for finding in check_source(source)] == [
+        "perhaps a collection's insert, which is gone",
+        "perhaps a collection's insert, which takes no callback",
+    ]
+    assert check_source(source.replace("motor", "nothing")) == []
 
 
 @pytest.mark.parametrize(

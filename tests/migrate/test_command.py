@@ -126,6 +126,67 @@ def test_which_files_of_a_folder_are_read(tmp_path):
     assert found(named, tmp_path / ".venv") == [(str(named), *INSERT), (str(tmp_path / ".venv/lib/a.py"), *INSERT)]
 
 
+def test_what_one_file_shares_others_use(tmp_path):
+    (tmp_path / "handlers.py").write_text(
+        "def get(self):\n"
+        "    self.settings['db'].users.insert({})\n"
+        "    self.settings['names'].insert(0, 'a')\n"
+        "    self.application.other.users.insert({})\n"
+        "def use(application, other):\n"
+        "    application.other = other\n"
+        "async def guessed(app):\n"
+        "    await app.guessed.insert({})\n"
+    )
+    (tmp_path / "fake.py").write_text("settings['db'] = []\nsettings['db'].users.insert({})\n")
+    (tmp_path / "unread.py").write_text("import motor; 1 +")
+    assert found(tmp_path / "handlers.py", tmp_path / "fake.py") == []
+    (tmp_path / "server.py").write_text(
+        "import motor, tornado.web\n"
+        "db = motor.MotorClient().test\n"
+        "application = tornado.web.Application([], db=db, names=[])\n"
+        "application.other = db\n"
+    )
+    (tmp_path / "service.py").write_text("import motor\napp.other = motor.MotorClient().test.other\n")
+    (tmp_path / "guess.py").write_text("import motor\ndef f(db):\n    app.guessed = db.x\n")
+    handlers = str(tmp_path / "handlers.py")
+    assert found(tmp_path) == [(handlers, *INSERT), (str(tmp_path / "unread.py"), 1, "M001")]
+    assert found(handlers, tmp_path / "server.py", tmp_path / "guess.py") == [
+        (handlers, *INSERT),
+        (handlers, 4, "M101"),
+    ]
+
+
+def test_what_one_file_has_others_import(tmp_path):
+    (tmp_path / "app" / "data").mkdir(parents=True)
+    (tmp_path / "app" / "database.py").write_text(
+        "import motor\n"
+        "from pymongo import MongoClient\n"
+        "client = motor.MotorClient()\n"
+        "names, blocking, db = [], MongoClient(), client.test\n"
+        "def users():\n    return client.test.users\n"
+        "async def orders():\n    return client.test.orders\n"
+    )
+    (tmp_path / "app" / "data" / "__init__.py").write_text("import motor\ndb = motor.MotorClient().test\n")
+    lines = {
+        "from app.database import client; client.a.b.insert({})": 1,
+        "from .database import db as base; base.users.insert({})": 1,
+        "from . import database; database.db.users.insert({})": 1,
+        "import app.database; app.database.db.users.insert({})": 1,
+        "import app.data as data; data.db.users.insert({})": 1,
+        "from app.database import users; users().insert({})": 1,
+        "from app import database\nasync def f(): (await database.orders()).insert({})": 1,
+        "from app.database import orders; orders().insert({})": 0,
+        "from other.database import db; db.users.insert({})": 0,
+        "from other import users; users().insert(0, 1)": 0,
+        "from app.database import names; names.insert(0, 1)": 0,
+        "from app.database import blocking; blocking.a.b.insert({})": 0,
+        "from app.database import db; db = []; db.insert(0, 1)": 0,
+    }
+    for line, findings in lines.items():
+        (tmp_path / "app" / "handlers.py").write_text(line)
+        assert [code for _, _, code in found(tmp_path)] == ["M101"] * findings, line
+
+
 def test_it_is_a_command_and_imports_no_driver(tmp_path):
     (tmp_path / "app.py").write_text(BAD)
     program = (

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import pytest
+from pymongo.errors import InvalidOperation
 
 from motor import motor_asyncio, motor_tornado
 from motor.migrate import imports, removed
@@ -26,6 +27,20 @@ from motor.migrate.members import (
     Role,
     has,
 )
+from tests.docs.pages import DOCS
+
+OTHER_RULES = {
+    "aggregate": "M107",
+    "callback": "M105",
+    "close": "what the guide says is not found",
+    "find": "M107",
+    "hint": "M110",
+    "if": "M109",
+    "max": "M110",
+    "min": "M110",
+    "motor": "M106",
+}
+"""What else the guide to Motor 1 and 2 names, and the rule that finds it."""
 
 CLASSES = {
     role: [getattr(motor_asyncio, f"AsyncIOMotor{suffix}") for suffix, known in CLASS_SUFFIXES.items() if known is role]
@@ -67,6 +82,25 @@ def test_what_is_said_to_be_gone_is_gone(role):
             assert not set(table.get(role, {})) & public(cls)
 
 
+def test_what_is_taken_for_a_collections_by_its_name_has_a_replacement():
+    for method, role in removed.UNMISTAKABLE.items():
+        assert method in removed.METHODS[role]
+    for role, methods in removed.LIKELY.items():
+        assert not set(methods) - set(removed.METHODS[role])
+
+
+def test_the_guide_names_nothing_that_is_not_found():
+    guide = (DOCS / "migration" / "motor-1-2.md").read_text("utf-8")
+    code = re.findall(r"`([^`]+)`", " ".join(re.findall(r"^\| ([^|]+) \|", guide, re.MULTILINE)))
+    names = set(re.findall(r"[A-Za-z]\w+", " ".join(code)))
+    tables = (
+        *removed.METHODS.values(), *removed.PROPERTIES.values(), *removed.ARGUMENTS.values(), removed.CLASSES,
+        removed.CLIENT_OPTIONS, removed.BUCKET_ARGUMENTS, OTHER_RULES, {role.value: "" for role in Role},
+    )  # fmt: skip
+    assert {"useCursor", "count", "wtimeout"} < names
+    assert names - {name for table in tables for name in table} == set()
+
+
 async def test_results_are_what_they_are_said_to_be():
     client = motor_asyncio.AsyncIOMotorClient("mongodb://localhost:1/app", connect=False)
     start: dict[Role, Any] = {Role.CLIENT: client, Role.DATABASE: client.app, Role.COLLECTION: client.app.users}
@@ -86,7 +120,7 @@ async def test_results_are_what_they_are_said_to_be():
 async def test_arguments_that_are_gone_are_refused():
     client = motor_asyncio.AsyncIOMotorClient("mongodb://localhost:1", connect=False)
     for (_, method), names in removed.ARGUMENTS.items():
-        for name in names:
+        for name in names.keys() - {"useCursor"}:  # which the server refuses
             with pytest.raises(TypeError):
                 await getattr(client.app.users, method)(**{name: None})
     for name in removed.BUCKET_ARGUMENTS:
@@ -104,6 +138,9 @@ async def test_what_else_the_rules_say_is_so():
     for owner in (client.app, users):
         with pytest.raises(NotImplementedError):
             bool(owner)
+    for bounded in (users.find_one(min=[("a", 1)]), users.find().max([("a", 1)]).to_list()):
+        with pytest.raises(InvalidOperation, match="hint"):
+            await bounded
     operation = users.find_one()
     awaitable: Any
     for awaitable in (operation, users.aggregate([]), users.watch(), client.start_session(), client.address):
