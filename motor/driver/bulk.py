@@ -29,12 +29,11 @@ from motor.driver.operations.operation import Document, Target, refuse_unacknowl
 from motor.driver.operations.statements import StatementEncoder
 from motor.driver.operations.update import SORT_WIRE_VERSION
 from motor.driver.operations.write_batch import WriteBatch
+from motor.driver.retries import check_retryable_writes
 from motor.driver.sessions.session import Session
 from motor.driver.wire.header import next_request_id
 
 _UNORDERED_SEQUENCE = ("insert", "update", "delete")
-
-_ILLEGAL_OPERATION = 20
 
 
 @dataclass(slots=True)
@@ -311,11 +310,5 @@ def _raise_bulk_write_error(result: dict[str, Any]) -> NoReturn:
     result["writeErrors"].sort(key=lambda error: error["index"])
     if result["writeErrors"]:
         first = result["writeErrors"][0]
-        if first.get("code") == _ILLEGAL_OPERATION and str(first.get("errmsg")).startswith("Transaction numbers"):
-            raise OperationFailure(
-                "This MongoDB deployment does not support retryable writes. "
-                "Please add retryWrites=false to your connection string.",
-                first["code"],
-                result,
-            )
+        check_retryable_writes(first.get("code"), first.get("errmsg"), result)
     raise BulkWriteError(result)

@@ -37,6 +37,7 @@ from motor.driver.deployment import Deployment
 from motor.driver.operations.bulk_write import BulkWrite, check_supported
 from motor.driver.operations.insert import ensure_id
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
+from motor.driver.retries import check_retryable_writes
 from motor.driver.sdam.server import Server
 from motor.driver.sessions.session import Session
 from motor.driver.wire.header import next_request_id
@@ -47,8 +48,6 @@ _MESSAGE_OVERHEAD = 1000
 
 _TURN = 256 * 1024
 """How many bytes are encoded, about, before the event loop gets a turn."""
-
-_ILLEGAL_OPERATION = 20
 
 _COUNTS = ("nInserted", "nUpserted", "nMatched", "nModified", "nDeleted")
 
@@ -287,18 +286,9 @@ class ClientBulk:
 
     def _raise(self, result: dict[str, Any]) -> NoReturn:
         result["writeErrors"].sort(key=lambda error: error["idx"])
-        first = result["writeErrors"][0] if result["writeErrors"] else None
-        if (
-            first
-            and first.get("code") == _ILLEGAL_OPERATION
-            and str(first.get("errmsg")).startswith("Transaction numbers")
-        ):
-            raise OperationFailure(
-                "This MongoDB deployment does not support retryable writes. "
-                "Please add retryWrites=false to your connection string.",
-                first["code"],
-                result,
-            )
+        if result["writeErrors"]:
+            first = result["writeErrors"][0]
+            check_retryable_writes(first.get("code"), first.get("errmsg"), result)
         cause = result["error"]
         raise ClientBulkWriteException(result, self._verbose) from cause
 

@@ -141,8 +141,8 @@ def _label(execution: Execution[Any], error: PyMongoError) -> None:
     Raises OperationFailure for a server that does not know retryable writes.
     """
     code = error_code(error)
-    if code == _ILLEGAL_OPERATION and isinstance(error, OperationFailure):
-        _check_support(error)
+    if isinstance(error, OperationFailure):
+        check_retryable_writes(code, error, error.details)
     if isinstance(error, NotPrimaryError) or not isinstance(error, ConnectionFailure):
         if execution.wire_version < _LABELLING_WIRE_VERSION and code in RETRYABLE_ERROR_CODES:
             add_error_label(error, "RetryableWriteError")
@@ -150,13 +150,14 @@ def _label(execution: Execution[Any], error: PyMongoError) -> None:
         add_error_label(error, "RetryableWriteError")
 
 
-def _check_support(error: OperationFailure) -> None:
-    if str(error).startswith("Transaction numbers"):
+def check_retryable_writes(code: Any, message: Any, details: Any) -> None:
+    """Raises OperationFailure, with `details`, if a server's error says that it does not know retryable writes."""
+    if code == _ILLEGAL_OPERATION and str(message).startswith("Transaction numbers"):
         raise OperationFailure(
             "This MongoDB deployment does not support retryable writes. "
             "Please add retryWrites=false to your connection string.",
-            error.code,
-            error.details,
+            code,
+            details,
         )
 
 

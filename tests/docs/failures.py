@@ -1,4 +1,7 @@
-"""What the page on troubleshooting quotes, made to happen: a function raises, or returns, what it is said to say."""
+"""What the page on troubleshooting quotes, made to happen: a function raises, or returns, what it is said to say.
+
+Some are mistakes that a type checker or a linter finds as well: these are made on purpose, and marked for it.
+"""
 
 from __future__ import annotations
 

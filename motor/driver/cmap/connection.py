@@ -18,7 +18,7 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, OperationFailure, ProtocolError
 
 from motor._pymongo import MAX_BSON_SIZE, MAX_WRITE_BATCH_SIZE, Address, check_command_response, ssl_context_of
-from motor.driver.cmap.errors import UNREADABLE, connection_failure, format_address, senseless_reply
+from motor.driver.cmap.errors import ANOTHER_SERVER, UNREADABLE, connection_failure, format_address, senseless_reply
 from motor.driver.cmap.opening import LATE_TIMER_GRACE, open_transport, unanswered
 from motor.driver.wire import compression, op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
@@ -34,9 +34,6 @@ _PIECE = 256 * 1024
 """Messages larger than this, in bytes, are handed to the transport piece by piece. Of a whole one it would copy what it
 cannot send at once; with TLS it would also encrypt all of it before the event loop has its next turn.
 """
-
-_IS_NO_SERVER = ": is it a MongoDB server?"
-"""Asked where not even the first reply could be read."""
 
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server's complaint begins that it was not spoken to in TLS."""
@@ -421,5 +418,5 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
 
     def protocol_error(self, error: ProtocolError) -> None:
         """What came is not what the protocol allows: raise that to whoever waits, and close."""
-        hint = "" if self.max_wire_version else _IS_NO_SERVER
+        hint = "" if self.max_wire_version else ANOTHER_SERVER
         self.close(ProtocolError(f"{format_address(self.address)}: {error}{hint}"))

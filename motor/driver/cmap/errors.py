@@ -50,10 +50,14 @@ UNREADABLE = (OperationFailure, *SENSELESS)
 """The same, and what the server says: even that may be nonsense."""
 
 
+ANOTHER_SERVER = ": is it a MongoDB server?"
+"""Asked of what does not speak as one should."""
+
+
 def senseless_reply(source: Address | str, error: Exception) -> ProtocolError:
     """The exception for a reply that cannot be read, as `error` says; `source` is who gave it, or what was asked."""
     where = source if isinstance(source, str) else format_address(source)
-    return ProtocolError(f"{where}: a reply makes no sense ({type(error).__name__}: {error}): is it a MongoDB server?")
+    return ProtocolError(f"{where}: a reply makes no sense ({type(error).__name__}: {error}){ANOTHER_SERVER}")
 
 
 @contextmanager

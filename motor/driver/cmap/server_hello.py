@@ -12,7 +12,7 @@ from pymongo.errors import ProtocolError
 from pymongo.hello import Hello
 
 from motor._pymongo import Address
-from motor.driver.cmap.errors import format_address
+from motor.driver.cmap.errors import ANOTHER_SERVER, format_address
 
 _LISTS = ("hosts", "passives", "arbiters", "compression", "saslSupportedMechs")
 
@@ -75,6 +75,4 @@ def _nonsense(address: Address, name: str, value: Any) -> ProtocolError:
     shown = repr(value)
     if len(shown) > 100:
         shown = f"{shown[:100]}..."
-    return ProtocolError(
-        f"{format_address(address)} described itself with a {name} of {shown}: is it a MongoDB server?"
-    )
+    return ProtocolError(f"{format_address(address)} described itself with a {name} of {shown}{ANOTHER_SERVER}")
