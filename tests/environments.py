@@ -1,20 +1,25 @@
 """Virtual environments for the packages that Motor is tested beside: its predecessor, other PyMongos, ODMs.
 
-They stand in a cache that git ignores, one for each name and Python, and last until their requirements change.
+They stand in a cache that git ignores, one for each name and Python, and last until their requirements change. Their
+versions are locked as those of the tests are (`tests.locks`); a run on the newest packages makes them anew each day.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests import locks
 
 CACHE = Path(__file__).parents[1] / ".environments"
 """What git ignores."""
@@ -24,28 +29,40 @@ MOTOR_3 = ("motor-3.7.1", ("motor==3.7.1", *(f"{package}=={version(package)}" fo
 
 _MINUTES = 10
 
-_READY = "requirements.txt"
+_READY = "ready"
+"""The file that says what an environment was made of, once it is whole."""
 
 
-def environment(name: str, requirements: Sequence[str]) -> Path:
+def environment(name: str, requirements: Sequence[str], lock: str | None = None) -> Path:
     """The interpreter of the environment called `name`, with `requirements` installed: lines as of pip's requirements
-    file, ``-e folder`` among them.
+    file, ``-e folder`` among them. Their versions are those of `lock`, by default those that this run is on.
 
     Of several processes that ask at once, one makes it and the others wait. Raises RuntimeError if it cannot be made.
     """
     folder = CACHE / f"{name}-{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"
-    wanted = "".join(f"{requirement}\n" for requirement in requirements)
+    lines = "".join(f"{requirement}\n" for requirement in requirements)
+    pins = _pins(lock)
+    wanted = lines + (pins if pins is not None else f"{date.today()}\n")
     if not _is_ready(folder, wanted):
         CACHE.mkdir(exist_ok=True)
         with _alone(folder.with_name(f"{folder.name}.lock")):
             if not _is_ready(folder, wanted):
-                _replace(folder, wanted)
+                _make(folder, lines, pins)
+                (folder / _READY).write_text(wanted)
     return folder / "bin" / "python"
 
 
 def clean_variables() -> dict[str, str]:
     """This process's environment variables, without those that would lend its packages to another interpreter."""
     return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON") and key != "VIRTUAL_ENV"}
+
+
+def _pins(lock: str | None) -> str | None:
+    """The lines that its versions are held to, or None on the newest packages."""
+    if locks.of_this_run() == locks.NEWEST:
+        return None
+    # What builds a package is in the lock of development, with which the others agree.
+    return locks.constraints(lock, locks.DEVELOPMENT) if lock else locks.constraints(locks.of_this_run())
 
 
 def _is_ready(folder: Path, wanted: str) -> bool:
@@ -60,29 +77,35 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _replace(folder: Path, wanted: str) -> None:
-    """Make the environment beside `folder`, and put it in its place when it is whole.
-
-    Only its interpreter is used, which finds its packages wherever it is moved to; its scripts would not.
-    """
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="making-", ignore_cleanup_errors=True) as temporary:
-        new = Path(temporary, folder.name)
-        _run(folder.name, sys.executable, "-m", "venv", str(new))
-        requirements = Path(temporary, _READY)
-        requirements.write_text(wanted)
-        pip = (str(new / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
-        _run(folder.name, *pip, "install", "--requirement", str(requirements))
-        requirements.rename(new / _READY)
-        if folder.exists():
-            shutil.rmtree(folder)
-        new.rename(folder)
+def _make(folder: Path, lines: str, pins: str | None) -> None:
+    """Make the environment in its place, where its scripts will find their interpreter."""
+    _run(folder.name, sys.executable, "-m", "venv", "--clear", str(folder))
+    requirements = folder / "requirements.txt"
+    requirements.write_text(lines)
+    variables: dict[str, str] = {}
+    if pins is not None:
+        constraints = folder / "constraints.txt"
+        constraints.write_text(pins)
+        variables = locks.variables(constraints)
+    pip = (str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
+    _run(folder.name, *pip, "install", "--requirement", str(requirements), **variables)
+    if pins is not None:
+        _check(folder, pins)
 
 
-def _run(name: str, *command: str) -> None:
+def _check(folder: Path, pins: str) -> None:
+    """Whatever is held to no version would be another one on another day."""
+    held = {canonicalize_name(Requirement(line).name) for line in pins.splitlines()}
+    found = locks.installed([str(path) for path in folder.glob("lib/python*/site-packages")])
+    if strangers := sorted(found.keys() - held):
+        raise _unavailable(folder.name, f"no lock has {', '.join(strangers)}: see `scripts/lock --keep`")
+
+
+def _run(name: str, *command: str, **variables: str) -> None:
     try:
         done = subprocess.run(
             command,
-            env=clean_variables(),
+            env=clean_variables() | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import environments
+from tests import environments, locks
 from tests.environments import environment
 
 
@@ -16,11 +16,11 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ..
     """The commands that would have been run, of environments in a folder of their own."""
     commands: list[tuple[str, ...]] = []
 
-    def run(name: str, *command: str) -> None:
+    def run(name: str, *command: str, **variables: str) -> None:
         commands.append(command)
         if command[2] == "venv":
-            python = Path(command[3], "bin", "python")
-            python.parent.mkdir(parents=True)
+            python = Path(command[-1], "bin", "python")
+            python.parent.mkdir(parents=True, exist_ok=True)
             python.touch()
 
     monkeypatch.setattr(environments, "CACHE", tmp_path)
@@ -34,7 +34,6 @@ def test_made_once(steps: list[tuple[str, ...]], tmp_path: Path) -> None:
     assert len(pythons) == 1
     assert pythons.pop().is_file()
     assert [command[2] for command in steps] == ["venv", "pip"]
-    assert [each.name for each in tmp_path.iterdir() if each.name.startswith("making-")] == []
 
 
 def test_made_anew_for_other_requirements(steps: list[tuple[str, ...]]) -> None:
@@ -49,7 +48,31 @@ def test_what_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(environments, "CACHE", tmp_path)
     with pytest.raises(RuntimeError, match=r"need the environment broken.*(?s:.)*no-such-folder"):
         environment("broken", ["./no-such-folder"])
-    assert [each.name for each in tmp_path.iterdir() if each.is_dir()] == []
+    assert list(tmp_path.glob("*/ready")) == []
+
+
+def test_what_no_lock_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(name: str, *command: str, **variables: str) -> None:
+        package = Path(command[-1]) / "lib" / "python3.99" / "site-packages" / "stranger-1.0.dist-info"
+        if command[2] == "venv":
+            package.mkdir(parents=True, exist_ok=True)
+            (package / "METADATA").write_text("Metadata-Version: 2.1\nName: Stranger\nVersion: 1.0\n")
+
+    monkeypatch.setattr(environments, "CACHE", tmp_path)
+    monkeypatch.setattr(environments, "_run", run)
+    monkeypatch.delenv(locks.VARIABLE, raising=False)
+    with pytest.raises(RuntimeError, match=r"no lock has stranger: .*scripts/lock --keep"):
+        environment("strange", ["stranger"])
+    monkeypatch.setenv(locks.VARIABLE, locks.NEWEST)
+    environment("strange", ["stranger"])
+
+
+def test_made_anew_for_other_locks(steps: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    environment("one", ["a==1"], locks.ODMS)
+    environment("one", ["a==1"], locks.ODMS)
+    assert len(steps) == 2
+    environment("one", ["a==1"], locks.DEMO)
+    assert len(steps) == 4
 
 
 def test_nothing_is_lent_to_it(monkeypatch: pytest.MonkeyPatch) -> None:

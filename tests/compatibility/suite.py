@@ -1,9 +1,8 @@
-"""One run of the suite: an interpreter, and the newest or the lowest packages, in an environment of its own."""
+"""One run of the suite, in an environment of its own: an interpreter, and the locked, lowest or newest packages."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -11,14 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tests.compatibility.promises import lowest, requirements
+from tests import locks
+from tests.compatibility.promises import DEVELOPMENT_EXTRAS, group
 from tests.environments import CACHE, clean_variables
 
 _ROOT = Path(__file__).parents[2]
 
 
 class Combination(NamedTuple):
-    """The version of Python, an interpreter that runs it, and whether the packages are the "newest" or the "lowest"."""
+    """The version of Python, an interpreter that runs it, and which packages: a lock's name, or `locks.NEWEST`."""
 
     python: str
     interpreter: Path
@@ -31,12 +31,12 @@ class Combination(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """What pip and pytest print."""
+        """What pip, the checks and pytest print."""
         return self.folder.with_name(f"{self.folder.name}.log")
 
 
 class Result(NamedTuple):
-    """What the suite ran on, how many tests ended how, and whether pytest is content."""
+    """What the suite ran on, how many tests ended how, and whether everything passed."""
 
     versions: dict[str, str]
     counts: dict[str, int]
@@ -48,19 +48,35 @@ class CannotInstall(Exception):
 
 
 def run(combination: Combination, arguments: Sequence[str]) -> Result:
-    """Bring the environment up to date, and run pytest in it with `arguments`.
+    """Bring the environment up to date, and run pytest in it with `arguments`; on the newest packages the checks, too.
 
     Raises CannotInstall if an interpreter has no such packages.
     """
     CACHE.mkdir(exist_ok=True)
     with combination.log.open("w") as log:
         python = _install(combination, log.fileno())
+        variables = {locks.VARIABLE: combination.packages, "MOTOR_ENVIRONMENT": str(combination.folder)}
+        checked = combination.packages != locks.NEWEST or _passes("scripts/check", output=log.fileno(), **variables)
         report = combination.folder / "report.xml"
         report.unlink(missing_ok=True)
-        done = _execute(python, "-m", "pytest", f"--junitxml={report}", *arguments, output=log.fileno())
+        pytest = ("pytest", f"--junitxml={report}", *arguments)
+        tested = _passes(python, "-m", *pytest, output=log.fileno(), **variables)
     says_versions = (python, "-m", "tests.compatibility.versions")
     said = subprocess.run(says_versions, cwd=_ROOT, env=clean_variables(), check=True, capture_output=True).stdout
-    return Result(json.loads(said), outcomes(report.read_text("utf-8")) if report.exists() else {}, done == 0)
+    counts = outcomes(report.read_text("utf-8")) if report.exists() else {}
+    return Result(json.loads(said), counts, checked and tested)
+
+
+def differences(combination: Combination) -> list[str]:
+    """How what the combination has differs from the lock: a line for each package."""
+    python = combination.folder / "bin" / "python"
+    says_them = (
+        "import tests.locks as locks; print(*locks.differences(locks.installed(), locks.DEVELOPMENT), sep='\\n')"
+    )
+    done = subprocess.run(
+        (python, "-c", says_them), cwd=_ROOT, env=clean_variables(), check=True, capture_output=True, text=True
+    )
+    return done.stdout.split("\n")[:-1]
 
 
 def outcomes(report: str) -> dict[str, int]:
@@ -79,20 +95,30 @@ def _outcome(case: ElementTree.Element) -> str:
 
 
 def _install(combination: Combination, log: int) -> Path:
-    python = combination.folder / "bin" / "python"
-    packages = list(requirements())
-    if combination.packages == "lowest":
-        packages = [f"{name}=={lowest(requirement)}" for name, requirement in requirements().items()]
-    venv = ("-m", "venv", str(combination.folder))
-    pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--upgrade")
-    if _execute(combination.interpreter, *venv, output=log) or _execute(
-        python, *pip, "--editable", ".[dev]", *packages, output=log
-    ):
+    """The combination's interpreter, with all packages; one on the newest ones is made anew."""
+    folder = combination.folder
+    python = folder / "bin" / "python"
+    if combination.packages == locks.NEWEST:
+        motor = f".[{','.join(DEVELOPMENT_EXTRAS)}]"
+        pip = ("pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
+        done = _passes(combination.interpreter, "-m", "venv", "--clear", folder, output=log) and _passes(
+            python, "-m", *pip, "--editable", motor, *group("dev"), output=log
+        )
+    else:
+        chosen = {"PYTHON": str(combination.interpreter)}
+        done = _passes("scripts/install", folder, combination.packages, output=log, **chosen)
+    if not done:
         raise CannotInstall
     return python
 
 
-def _execute(*command: str | os.PathLike[str], output: int) -> int:
-    return subprocess.run(
-        command, cwd=_ROOT, env=clean_variables(), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-    ).returncode
+def _passes(*command: str | Path, output: int, **variables: str) -> bool:
+    done = subprocess.run(
+        command,
+        cwd=_ROOT,
+        env=clean_variables() | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+    return done.returncode == 0

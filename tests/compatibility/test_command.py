@@ -1,4 +1,4 @@
-"""``scripts/test --pythons`` fails when a run fails, and puts nothing on record that has not passed."""
+"""``scripts/test --pythons`` and ``--newest`` fail when a run does, and record nothing that has not passed."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(command, "pythons", lambda: ["3.10", "3.11", "3.12"])
     monkeypatch.setattr(command, "interpreter", lambda python: None if python == "3.11" else Path(python))
     monkeypatch.setattr(command, "run", runs.run)
+    monkeypatch.setattr(command, "differences", lambda _: ["pymongo: 4.20.1 -> 4.21.0"])
     record.write([])
     return runs
 
@@ -72,26 +73,26 @@ def recorded() -> list[tuple[str, str]]:
 
 
 def test_every_interpreter_that_is_there(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["-k", "cursor"]) == 0
-    assert runs.of == [("3.10", "lowest"), ("3.10", "newest"), ("3.12", "newest")]
+    assert command.main(["--pythons", "-k", "cursor"]) == 0
+    assert runs.of == [("3.10", "lowest"), ("3.10", "dev"), ("3.12", "dev")]
     assert runs.arguments == ["-k", "cursor"]
     assert "3.11      is not here" in capsys.readouterr().out
     assert recorded() == []
 
 
 def test_passing_runs_are_recorded(runs: Runs) -> None:
-    assert command.main(["--write"]) == 0
-    assert recorded() == [("3.10.7", "lowest"), ("3.10.7", "newest"), ("3.12.7", "newest")]
-    assert command.main(["--write"]) == 0
+    assert command.main(["--pythons", "--write"]) == 0
+    assert recorded() == [("3.10.7", "locked"), ("3.10.7", "lowest"), ("3.12.7", "locked")]
+    assert command.main(["--pythons", "--write"]) == 0
     assert len(recorded()) == 3
 
 
 @pytest.mark.parametrize("how", ["failing", "refused"])
 def test_a_failing_run_loses_its_place(how: str, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--write"]) == 0
+    assert command.main(["--pythons", "--write"]) == 0
     setattr(runs, how, "3.12")
-    assert command.main(["--write"]) == 1
-    assert recorded() == [("3.10.7", "lowest"), ("3.10.7", "newest")]
+    assert command.main(["--pythons", "--write"]) == 1
+    assert recorded() == [("3.10.7", "locked"), ("3.10.7", "lowest")]
     printed = capsys.readouterr().out
     assert "FAILED" in printed
     assert "what pip and pytest said" in printed
@@ -99,14 +100,30 @@ def test_a_failing_run_loses_its_place(how: str, runs: Runs, capsys: pytest.Capt
 
 def test_a_part_of_the_tests_is_not_recorded(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        command.main(["--write", "-k", "cursor"])
+        command.main(["--pythons", "--write", "-k", "cursor"])
     assert "a run of everything" in capsys.readouterr().err
     assert runs.of == []
 
 
+def test_the_newest_packages(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--newest", "-k", "cursor"]) == 0
+    here = "{}.{}".format(*sys.version_info)
+    assert runs.of == [(here, "newest")]
+    assert "== other than in the lock\npymongo: 4.20.1 -> 4.21.0\n" in capsys.readouterr().out
+    runs.failing = here
+    assert command.main(["--newest"]) == 1
+
+
+def test_the_newest_packages_are_not_recorded(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["--newest", "--write"])
+    assert "scripts/lock" in capsys.readouterr().err
+    assert (runs.of, recorded()) == ([], [])
+
+
 def test_no_interpreter(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "interpreter", lambda _: None)
-    assert command.main([]) == 1
+    assert command.main(["--pythons"]) == 1
 
 
 def test_outcomes_are_counted(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from importlib.metadata import metadata
 
 import pymongo
@@ -13,9 +12,9 @@ from packaging.version import Version
 from motor._version import version
 from motor.driver.operations import bulk_write, encrypted_collections, update
 from motor.driver.sessions import session
+from tests import locks
 from tests.compatibility import record
-from tests.compatibility.promises import lowest, oldest_python, pythons, requirements
-from tests.compatibility.versions import installed, of_server
+from tests.compatibility.promises import lowest, oldest_python, pythons, pythons_of_the_server, requirements
 from tests.docs.pages import DOCS
 
 PAGE = "compatibility.md"
@@ -96,16 +95,13 @@ def test_the_server_of_the_record_is_that_of_the_page() -> None:
     assert {(run["server"].split()[0], run["wire version"]) for run in record.read()} == {("SecantusDB", named[1])}
 
 
-def strangers(uri: str) -> Iterator[str]:
-    """What this run is on and no recorded one was."""
-    for package, name in installed().items():
-        if record.minor(name) not in minors(package):
-            yield f"{package} {name}"
-    wire_version = int(of_server(uri)["wire version"])
-    if not pymongo.MIN_SUPPORTED_WIRE_VERSION <= wire_version <= max(int(run["wire version"]) for run in record.read()):
-        yield f"wire version {wire_version}"
-
-
-def test_this_run_is_on_record(uri: str) -> None:
-    found = list(strangers(uri))
-    assert not found, f"{', '.join(found)}: not tested yet, says docs/{PAGE}; scripts/test --pythons --write tests it"
+def test_the_record_is_of_the_lock() -> None:
+    runs = {record.minor(run["python"]): run for run in record.read() if run["packages"] == "locked"}
+    for python in pythons_of_the_server():
+        assert python in runs, f"not on record: {python}; scripts/test --pythons --write"
+        run = runs[python]
+        locked = locks.versions(locks.DEVELOPMENT, run["python"])
+        assert {package: run[package] for package in requirements()} == {
+            package: locked[package] for package in requirements()
+        }, f"of another lock: {python}; scripts/test --pythons --write"
+        assert run["server"] == f"SecantusDB {locked['secantusdb']}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import locks
 from tests.docs.follower import Follower
 from tests.docs.steps import Command, File, files, steps, tutorials
 from tests.environments import environment
@@ -58,7 +59,7 @@ def test_there_are_tutorials() -> None:
 def test_followed_to_the_letter(page: str, tmp_path: Path) -> None:
     install, *rest = steps(page)
     assert isinstance(install, Command)
-    python = environment(Path(page).stem + "-tutorial", requirements(install))
+    python = environment(Path(page).stem + "-tutorial", requirements(install), locks.DEVELOPMENT)
     with closing(Follower(tmp_path, python, {port: str(free_port()) for port in PORTS})) as follower:
         for step in rest:
             if isinstance(step, File):

@@ -13,6 +13,7 @@ import pytest
 
 import motor
 from motor.motor_asyncio import AsyncIOMotorDatabase
+from tests import locks
 from tests.environments import clean_variables, environment
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +59,7 @@ newer_than_beanie = pytest.mark.skipif(sys.version_info >= (3, 14), reason="bean
 @pytest.fixture(scope="module")
 def interpreter() -> Path:
     """A Python that has the ODMs."""
-    return environment("odms", REQUIREMENTS)
+    return environment("odms", REQUIREMENTS, locks.ODMS)
 
 
 async def run(interpreter: Path, application: str, *arguments: str) -> Any:
