@@ -1,14 +1,13 @@
-"""`scripts/bench`: choose, measure, print, and on request write what the README shows."""
+"""`scripts/bench`: choose, measure, print, and on request write what the README and the documentation show."""
 
 import argparse
 import asyncio
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 
-from . import ahead, bandwidth, chart, files, report, streams
+from . import ahead, bandwidth, chart, files, pages, report, streams
 from .drivers import DRIVERS, LOOPS, OURS, ROOT, Unavailable, install
 from .figures import Figures
 from .measure import Bench
@@ -18,9 +17,7 @@ from .worker.cases import CASES
 
 OWN_TABLES = (streams.NAME, ahead.NAME, bandwidth.NAME, files.NAME)
 """The measurements that are more than what an operation costs."""
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-README = ROOT / "README.md"
-DOCS = ROOT / "docs"
+CHART = ROOT / "docs" / "bench.svg"
 
 
 def parse() -> argparse.Namespace:
@@ -40,7 +37,9 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--loop", action="append", choices=LOOPS, help="this event loop only")
     parser.add_argument("--assert", action="store_true", dest="strict", help="exit with 1 unless every target is met")
-    parser.add_argument("--write", action="store_true", help="write README.md, docs/bench.svg and docs/bench.json")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/bench.json, the chart, and the pages that show it"
+    )
     parser.add_argument(
         "--profile", choices=CASES, metavar="CASE", help="profile that case of Motor alone (or of --driver), and stop"
     )
@@ -98,25 +97,11 @@ def write(results: Results, console: Console) -> None:
     if not results.figures.of(OURS.name):
         console.print("Motor 4 was not measured: nothing is written")
         return
-    DOCS.mkdir(exist_ok=True)
-    chart.write(results, DOCS / "bench.svg")
-    (DOCS / "bench.json").write_text(results.json())
-    written = ["docs/bench.svg", "docs/bench.json"]
-    if write_readme(README, report.markdown(results)):
-        written.append("README.md")
-    else:
-        console.print(f"README.md has no lines {BEGIN} and {END}: it is left alone", markup=False)
-    console.print(f"written: {', '.join(written)}")
-
-
-def write_readme(path: Path, part: str) -> bool:
-    text = path.read_text() if path.exists() else ""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        return False
-    path.write_text(f"{before}{BEGIN}\n{part}\n{END}{after}")
-    return True
+    # What is shown is what was written down, to the last digit.
+    results = Results.read(results.json())
+    pages.FIGURES.write_text(results.json(), "utf-8")
+    chart.write(results, CHART)
+    console.print(f"written: docs/bench.json, docs/bench.svg, {', '.join(pages.write())}")
 
 
 def main() -> int:

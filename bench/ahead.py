@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from .batch_server import BATCHES, LATENCY, SIZE
+from .drivers import DRIVERS as ALL_DRIVERS
 from .drivers import LOOPS, MOTOR_3, OURS, PYMONGO_ASYNC, Driver, Unavailable, install
 from .processes import Server, Worker, cores
 
@@ -38,6 +39,12 @@ class AheadFigure:
     def json(self) -> dict[str, Any]:
         walls = {f"{work * 1e3:.0f} ms": [round(wall, 1) for wall in found] for work, found in self.walls.items()}
         return {"driver": self.driver.name, "loop": self.loop, "ahead": self.ahead, "wall": walls}
+
+    @classmethod
+    def read(cls, line: dict[str, Any]) -> "AheadFigure":
+        """The figure that `json` was made of."""
+        walls = {float(work.removesuffix(" ms")) / 1e3: found for work, found in line["wall"].items()}
+        return cls(ALL_DRIVERS[line["driver"]], line["loop"], line["ahead"], walls)
 
 
 @dataclass(frozen=True)

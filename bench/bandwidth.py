@@ -57,6 +57,12 @@ class BandwidthFigure:
             "stalls": [round(stall, 2) for stall in self.stalls],
         }
 
+    @classmethod
+    def read(cls, line: dict[str, Any]) -> "BandwidthFigure":
+        """The figure that `json` was made of."""
+        driver = DRIVERS[line["driver"]]
+        return cls(driver, line["loop"], line["transport"], line["MB/s"], line["cpu"], line["stalls"])
+
 
 @dataclass(frozen=True)
 class BandwidthTable:

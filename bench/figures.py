@@ -41,6 +41,9 @@ class Figures:
     def add(self, driver: str, loop: str, case: str, measurement: Measurement) -> None:
         self._figures[driver, loop, case].add(measurement)
 
+    def put(self, driver: str, loop: str, case: str, figure: Figure) -> None:
+        self._figures[driver, loop, case] = figure
+
     def get(self, driver: str, loop: str, case: str) -> Figure | None:
         """A driver without a loop has the same figures whatever the loop."""
         key = (driver, loop, case)

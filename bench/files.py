@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .drivers import DRIVERS as ALL_DRIVERS
 from .drivers import LOOPS, MOTOR_3, OURS, PYMONGO_ASYNC, Driver, Unavailable, install
 from .processes import Server, Worker, cores
 from .targets import Outcome
@@ -32,6 +33,7 @@ class GridFSFigure:
     walls: dict[str, list[float]]
     cpus: dict[str, list[float]]
     memory: int
+    """Megabytes."""
 
     @property
     def title(self) -> str:
@@ -46,12 +48,25 @@ class GridFSFigure:
         for direction in DIRECTIONS:
             cpu = median(self.cpus[direction]) * 1e6 / (self.size / MEGABYTE)
             cells += [f"{self.rate(direction):.0f}", f"{cpu:,.0f}"]
-        return [*cells, f"{self.memory / MEGABYTE:.0f}"]
+        return [*cells, str(self.memory)]
 
     def json(self) -> dict[str, Any]:
         walls = {direction: [round(wall, 3) for wall in found] for direction, found in self.walls.items()}
         cpus = {direction: [round(cpu, 3) for cpu in found] for direction, found in self.cpus.items()}
-        return {"driver": self.driver.name, "loop": self.loop, "size": self.size, "wall": walls, "cpu": cpus}
+        return {
+            "driver": self.driver.name,
+            "loop": self.loop,
+            "size": self.size,
+            "wall": walls,
+            "cpu": cpus,
+            "memory": self.memory,
+        }
+
+    @classmethod
+    def read(cls, line: dict[str, Any]) -> "GridFSFigure":
+        """The figure that `json` was made of."""
+        driver = ALL_DRIVERS[line["driver"]]
+        return cls(driver, line["loop"], line["size"], line["wall"], line["cpu"], line["memory"])
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,9 @@ class GridFSTable:
     size: int
     figures: list[GridFSFigure]
     failures: list[str]
+
+    def get(self, driver: Driver, loop: str) -> GridFSFigure | None:
+        return next((one for one in self.figures if (one.driver, one.loop) == (driver, loop)), None)
 
     def rows(self) -> Iterator[list[str]]:
         for figure in self.figures:
@@ -115,7 +133,7 @@ async def _measure(driver: Driver, loop: str, server: Server, core: int | None, 
                 cpus[direction].append(answer["cpu"])
                 memory = answer["memory"]
         await _check(worker, server, size)
-        return GridFSFigure(driver, loop, size, walls, cpus, memory)
+        return GridFSFigure(driver, loop, size, walls, cpus, round(memory / MEGABYTE))
     finally:
         await worker.stop()
 

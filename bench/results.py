@@ -8,17 +8,23 @@ from datetime import date
 from typing import Any
 
 from .ahead import NAME as AHEAD
-from .ahead import AheadTable
+from .ahead import AheadFigure, AheadTable
 from .bandwidth import NAME as BANDWIDTH
-from .bandwidth import BandwidthTable
-from .drivers import Driver
-from .figures import Figures
+from .bandwidth import BandwidthFigure, BandwidthTable
+from .drivers import DRIVERS, LOOPS, Driver
+from .figures import Figure, Figures
 from .files import NAME as GRIDFS
-from .files import GridFSTable
+from .files import GridFSFigure, GridFSTable
 from .streams import NAME as STREAMS
-from .streams import StreamsTable
+from .streams import StreamsFigure, StreamsTable
 from .targets import Outcome, outcomes
-from .worker.cases import Case
+from .worker.cases import CASES, Case
+
+
+def this_machine() -> str:
+    """Python and the machine, in one line."""
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"{platform.python_implementation()} {platform.python_version()}, {system}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Results:
     bandwidth: BandwidthTable = field(default_factory=lambda: BandwidthTable([], []))
     gridfs: GridFSTable = field(default_factory=lambda: GridFSTable(0, [], []))
     day: str = field(default_factory=lambda: date.today().isoformat())
+    machine: str = field(default_factory=this_machine)
 
     def outcomes(self) -> list[Outcome]:
         found = outcomes(
@@ -52,12 +59,12 @@ class Results:
             name: version for found in self.versions.values() for name, version in found.items() if name != "motor"
         }
         libraries = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-        system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-        return f"{libraries}; {platform.python_implementation()} {platform.python_version()}, {system}, {self.day}"
+        return f"{libraries}; {self.machine}, {self.day}"
 
     def json(self) -> str:
         content: dict[str, Any] = {
             "day": self.day,
+            "machine": self.machine,
             "conditions": self.conditions(),
             "rounds": self.rounds,
             "versions": self.versions,
@@ -80,3 +87,29 @@ class Results:
             GRIDFS: [figure.json() for figure in self.gridfs.figures],
         }
         return json.dumps(content, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, text: str) -> "Results":
+        """What `json` wrote down."""
+        content = json.loads(text)
+        figures = Figures()
+        for line in content["figures"]:
+            figure = Figure(line["cpu"], line["wall"], line["stalls"])
+            figures.put(line["driver"], line["loop"], line["case"], figure)
+        seen = {name for driver, loop, case, _ in figures for name in (driver, loop, case)}
+        gridfs = [GridFSFigure.read(line) for line in content[GRIDFS]]
+        return cls(
+            [driver for name, driver in DRIVERS.items() if name in seen],
+            [loop for loop in LOOPS if loop in seen],
+            [case for name, case in CASES.items() if name in seen],
+            content["rounds"],
+            figures,
+            content["versions"],
+            {},
+            StreamsTable([StreamsFigure.read(line) for line in content[STREAMS]], []),
+            AheadTable([AheadFigure.read(line) for line in content[AHEAD]], []),
+            BandwidthTable([BandwidthFigure.read(line) for line in content[BANDWIDTH]], []),
+            GridFSTable(gridfs[0].size if gridfs else 0, gridfs, []),
+            content["day"],
+            content["machine"],
+        )

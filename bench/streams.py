@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .drivers import DRIVERS as ALL_DRIVERS
 from .drivers import LOOPS, MOTOR_3, OURS, PYMONGO_ASYNC, Driver, Unavailable, install
 from .processes import Server, Worker, cores
 from .targets import LONGEST_STALL, Outcome
@@ -45,7 +46,6 @@ class StreamsFigure:
     run: dict[str, Any]
     all_sent: int
     all_arrived: dict[str, Any]
-    versions: dict[str, str]
 
     def cells(self) -> list[str]:
         run = self.run
@@ -76,14 +76,26 @@ class StreamsFigure:
             "waiting": self.waiting,
             "before": self.before,
             "run": self.run,
+            "sent to all": self.all_sent,
             "for all": self.all_arrived,
         }
+
+    @classmethod
+    def read(cls, line: dict[str, Any]) -> "StreamsFigure":
+        """The figure that `json` was made of."""
+        driver = ALL_DRIVERS[line["driver"]]
+        return cls(
+            driver, line["loop"], line["waiting"], line["before"], line["run"], line["sent to all"], line["for all"]
+        )
 
 
 @dataclass(frozen=True)
 class StreamsTable:
     figures: list[StreamsFigure]
     failures: list[str]
+
+    def get(self, driver: Driver, loop: str) -> StreamsFigure | None:
+        return next((one for one in self.figures if (one.driver, one.loop) == (driver, loop)), None)
 
     def rows(self) -> Iterator[list[str]]:
         for figure in self.figures:
@@ -139,7 +151,7 @@ async def _measure(driver: Driver, loop: str, seconds: float) -> StreamsFigure:
             await server.ask({"do": "rate", "rate": 0})
             sent = (await server.ask({"do": "all"}))["sent"]
             arrived = await worker.ask({"step": "collect", "expected": sent, "seconds": COLLECTING})
-            return StreamsFigure(driver, loop, waiting, before, run, sent, arrived, worker.versions)
+            return StreamsFigure(driver, loop, waiting, before, run, sent, arrived)
         finally:
             await worker.stop()
     finally:
