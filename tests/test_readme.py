@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.locks import constraints
+from tests import locks
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -84,13 +84,13 @@ def empty(tmp_path: Path) -> dict[str, str]:
     (programs / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))
     home = tmp_path / "home"
     home.mkdir()
-    pins = str(constraints(tmp_path / "constraints.txt"))
+    pins = tmp_path / "constraints.txt"
+    pins.write_text(locks.constraints(), "utf-8")
     return {
         **{name: value for name, value in os.environ.items() if NETWORK.fullmatch(name)},
         "HOME": str(home),
         "PATH": f"{programs}:/usr/bin:/bin",
-        "PIP_CONSTRAINT": pins,
-        "PIP_BUILD_CONSTRAINT": pins,
+        **locks.variables(pins),
     }
 
 
