@@ -114,7 +114,7 @@ def test_its_commands_work_in_an_empty_environment(checkout: Path, empty: dict[s
         if block.kind == "bash":
             run(block.body)
         elif block.kind == "python":
-            (file,) = re.findall(r"Write them to `(\w+\.py)`", block.before)
+            (file,) = re.findall(r"Write it to `(\w+\.py)`", block.before)
             (checkout / file).write_text(block.body, "utf-8")
         else:
             command, output = session(block.body)
