@@ -89,5 +89,13 @@ def test_keywords_classifiers_and_links(metadata: Message) -> None:
 def test_the_source_has_what_a_reader_needs(packages: Path) -> None:
     with sdist(packages) as archive:
         names = {name.removeprefix(f"motor-{version}/") for name in archive.getnames()}
-    assert {"README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/index.md"} <= names
+    assert {
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/index.md",
+        "requirements/dev.txt",
+    } <= names
     assert not [name for name in names if name.startswith((".venv", ".environments", ".bench"))]
