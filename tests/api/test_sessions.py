@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from bson.timestamp import Timestamp
-from pymongo.errors import ConfigurationError, InvalidOperation, OperationFailure
+from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidOperation
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -88,7 +88,7 @@ async def test_with_transaction(collection):
     async with collection.database.client.start_session() as s:
         assert await s.with_transaction(callback) == 1
         assert await s.with_transaction(lambda session: callback(session, number=2)) == 2
-        with pytest.raises(OperationFailure, match="duplicate key"):
+        with pytest.raises(DuplicateKeyError):
             await s.with_transaction(callback)
         assert not s.in_transaction
     assert await ids(collection) == [0, 1, 2]

@@ -53,6 +53,9 @@ def instead(name: str, value: Any) -> Change:
     return change
 
 
+NEVER_DONE = instead("done", False)
+
+
 def saying(mechanisms: list[str], change: Change = lambda answer: answer) -> Change:
     """Tells in greetings which mechanisms the user has."""
 
@@ -86,16 +89,16 @@ async def refused(client: Any, server: GuardedServer) -> OperationFailure:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        pytest.param(of_payload(rb"v=.*", b"v=" + base64.b64encode(bytes(32))), "invalid signature", id="signature"),
-        pytest.param(of_payload(rb"v=.*", b"v="), "invalid signature", id="no-signature"),
+        pytest.param(of_payload(rb"v=.*", b"v=" + base64.b64encode(bytes(32))), IMPOSTOR, id="signature"),
+        pytest.param(of_payload(rb"v=.*", b"v="), IMPOSTOR, id="no-signature"),
         pytest.param(of_payload(rb"v=.*", b"e=other-error"), GARBLED, id="error"),
-        pytest.param(of_payload(rb"r=[^,]*", b"r=" + bytes(60)), "invalid nonce", id="nonce"),
-        pytest.param(of_payload(rb"r=", b"r=A"), "invalid nonce", id="longer-nonce"),
+        pytest.param(of_payload(rb"r=[^,]*", b"r=" + bytes(60)), IMPOSTOR, id="nonce"),
+        pytest.param(of_payload(rb"r=", b"r=A"), IMPOSTOR, id="longer-nonce"),
         pytest.param(of_payload(rb"r=[^,]*,", b""), GARBLED, id="no-nonce"),
-        pytest.param(of_payload(rb"i=\d+", b"i=4095"), "invalid iteration count", id="few-iterations"),
-        pytest.param(of_payload(rb"i=\d+", b"i=-4096"), "invalid iteration count", id="negative-iterations"),
-        pytest.param(of_payload(rb"i=\d+", b"i=2000000000"), "invalid iteration count", id="many-iterations"),
-        pytest.param(of_payload(rb"i=\d+", b"i=" + b"9" * 5000), "invalid iteration count", id="endless-iterations"),
+        pytest.param(of_payload(rb"i=\d+", b"i=4095"), IMPOSTOR, id="few-iterations"),
+        pytest.param(of_payload(rb"i=\d+", b"i=-4096"), IMPOSTOR, id="negative-iterations"),
+        pytest.param(of_payload(rb"i=\d+", b"i=2000000000"), IMPOSTOR, id="many-iterations"),
+        pytest.param(of_payload(rb"i=\d+", b"i=" + b"9" * 5000), IMPOSTOR, id="endless-iterations"),
         pytest.param(of_payload(rb"i=\d+", b"i=many"), GARBLED, id="no-number"),
         pytest.param(of_payload(rb"s=[^,]*", b"s=A"), GARBLED, id="no-base64"),
         pytest.param(of_payload(rb"s=[^,]*", b"s=" + base64.b64encode(bytes(16))), "failed", id="salt"),
@@ -104,12 +107,12 @@ async def refused(client: Any, server: GuardedServer) -> OperationFailure:
         pytest.param(instead("payload", 10**12), GARBLED, id="number"),
         pytest.param(instead("payload", "r=1,s=2,i=4096"), GARBLED, id="text"),
         pytest.param(instead("conversationId", None), GARBLED, id="no-conversation"),
-        pytest.param(instead("done", False), "failed to complete", id="never-done"),
+        pytest.param(NEVER_DONE, IMPOSTOR, id="never-done"),
     ],
 )
 async def test_forged(connect: Connect, change: Change, words: str, speculates: bool) -> None:
     async with scram_server("sha256", speculates=speculates) as server:
-        if words == "failed to complete":
+        if change is NEVER_DONE:
             server.script(
                 "saslContinue", server.default, reply({"conversationId": 1, "payload": b"", "done": False, "ok": 1})
             )
@@ -117,6 +120,7 @@ async def test_forged(connect: Connect, change: Change, words: str, speculates: 
         server.change = change
         error = await refused(client, server)
         assert words in str(error)
+        assert (GARBLED in str(error)) == (words == GARBLED)
         if words != "failed":
             assert str(error).startswith(f"{server.address}: ")
             assert IMPOSTOR in str(error)
@@ -141,7 +145,9 @@ async def test_replay(connect: Connect) -> None:
         again = iter(list(heard))
         server.change = lambda answer: next(again) if "payload" in answer else answer
         second = connect(server, username="ann", password=SECRET, **ONCE)
-        assert "invalid nonce" in str(await refused(second, server))
+        error = await refused(second, server)
+        assert IMPOSTOR in str(error)
+        assert GARBLED not in str(error)
 
 
 @speculating_or_not
@@ -157,7 +163,7 @@ async def test_impostor(connect: Connect, speculates: bool) -> None:
         honest = server.mechanisms["SCRAM-SHA-256"]
         server.mechanisms["SCRAM-SHA-256"] = believing
         client = connect(server, username="ann", password=SECRET, **ONCE)
-        with pytest.raises(OperationFailure, match="invalid signature"):
+        with pytest.raises(OperationFailure, match=IMPOSTOR):
             await client.db.c.find_one({"_id": 1})
         server.mechanisms["SCRAM-SHA-256"] = honest
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}

@@ -13,7 +13,7 @@ import trustme
 import uvloop
 from cryptography import x509
 from pymongo import AsyncMongoClient, MongoClient
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, OperationFailure
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -23,6 +23,7 @@ from tests.auth.scenarios import SECRET
 from tests.driver.conftest import Connect
 from tests.driver.inside import pool_of
 from tests.driver.scripted import until
+from tests.wording import raised_in
 
 ODD = "us er:@/?#[]%+é"
 ALIKE = ("I\u00adX\u00aa", "\u2168a")
@@ -165,7 +166,7 @@ async def test_refused(connect: Connect, guarded: motor.embedded.Server, options
     assert error.details is not None
     assert error.details["codeName"] == "AuthenticationFailed"
     text = str(error)
-    assert text.startswith(f"{guarded.uri.removeprefix('mongodb://')}: authentication failed")
+    assert text.startswith(f"{guarded.uri.removeprefix('mongodb://')}: {error.details['errmsg']} (")
     assert f"with authSource={options.get('authSource', 'admin')}: check the user name, the password" in text
     assert SECRET not in text
     assert options["username"] not in text
@@ -189,7 +190,7 @@ async def test_refused_again(connect: Connect, guarded: motor.embedded.Server) -
 
 
 async def test_nobody(connect: Connect, guarded: motor.embedded.Server) -> None:
-    with pytest.raises(OperationFailure, match="requires authentication") as caught:
+    with pytest.raises(OperationFailure) as caught:
         await connect(guarded.uri).db.c.find_one()
     assert caught.value.code == 13
 
@@ -206,10 +207,9 @@ async def test_without_rights(connect: Connect, guarded: motor.embedded.Server) 
 async def test_password_that_cannot_be(connect: Connect, guarded: motor.embedded.Server) -> None:
     """What SASLprep prohibits is the application's mistake, and not the server's."""
     client = connect(guarded.uri, username="ann", password="bell\x07", authMechanism="SCRAM-SHA-256")
-    with pytest.raises(ValueError, match="prohibited character") as caught:
-        await client.db.c.find_one()
-    assert not isinstance(caught.value, PyMongoError)
-    assert "bell" not in str(caught.value)
+    error = await raised_in(client.db.c.find_one())
+    assert type(error) is ValueError
+    assert "bell" not in str(error)
 
 
 def test_one_client_in_several_loops(guarded: motor.embedded.Server) -> None:

@@ -143,7 +143,7 @@ async def test_host_that_is_not_allowed(connect: Connect, hosts: list[str]) -> N
     async with server:
         client = connect(server, **with_callback(callback, human=True, ALLOWED_HOSTS=hosts))
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match=r"Refusing to connect to 127\.0\.0\.1"):
+            with pytest.raises(ConfigurationError):
                 await client.db.c.find_one()
         assert not callback.asked
         assert not server.working
@@ -176,7 +176,7 @@ async def test_callback_that_returns_something_else(connect: Connect, result: An
     async with server:
         client = connect(server, **with_callback(Wrong()))
         # A ValueError before PyMongo 4.16.
-        with pytest.raises((TypeError, ValueError), match="OIDCCallbackResult") as caught:
+        with pytest.raises((TypeError, ValueError)) as caught:
             await client.db.c.find_one()
         assert TOKEN not in str(caught.value)
 

@@ -165,7 +165,7 @@ async def test_refused(connect: Connect) -> None:
         await find(client)
         server.forget()
         server.change = lambda answer: {**answer, "payload": b"v=A"} if answer.get("done") else answer
-        with pytest.raises(OperationFailure, match="invalid signature"):
+        with pytest.raises(OperationFailure, match="check that this is the server that you mean"):
             await find(client)
         await server.until(lambda: not server.let_in & server.peers)
         check_books(pool_of(client))

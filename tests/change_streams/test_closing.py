@@ -12,6 +12,7 @@ from tests.api.listening import eventually
 from tests.change_streams.feed import failure, number_of, take
 from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import silence, when
+from tests.leaks import drivers_tasks
 
 ENOUGH = 5.0
 """Seconds in which what happens at once has happened. A getMore of these tests would wait for thirty."""
@@ -19,7 +20,7 @@ ENOUGH = 5.0
 
 def tasks() -> set[str]:
     """What runs on behalf of a stream."""
-    return {task.get_name() for task in asyncio.all_tasks() if "change stream" in task.get_name()}
+    return {task.get_name() for task in drivers_tasks() if "change stream" in task.get_name()}
 
 
 async def ended(waiter: asyncio.Future[object]) -> bool:

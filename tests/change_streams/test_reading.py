@@ -16,6 +16,7 @@ from motor.core import AgnosticChangeStream
 from tests.api.families import in_every_family
 from tests.api.listening import eventually
 from tests.change_streams.feed import take
+from tests.leaks import drivers_tasks
 
 
 @in_every_family
@@ -77,12 +78,12 @@ async def test_a_generator_of_tornados_reads_it(collection):
 async def test_it_is_there_at_once(watched, commands):
     """Without I/O: the first command is sent when it is first read."""
     client = watched.database.client
-    before = len(asyncio.all_tasks())
+    before = drivers_tasks()
     streams = [client.watch(), watched.database.watch(), watched.watch()]
     assert all(stream.alive and stream.resume_token is None for stream in streams)
     await asyncio.sleep(0.01)
     assert commands.names == []
-    assert len(asyncio.all_tasks()) == before
+    assert drivers_tasks() == before
     assert not client.nodes
 
 

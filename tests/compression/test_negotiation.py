@@ -21,6 +21,7 @@ from tests.compression.envelope import wrap
 from tests.compression.proxy import CompressingProxy
 from tests.driver.scripted import until
 from tests.tls.loops import on_every_loop
+from tests.wording import raised_by, said
 
 COMPRESSORS = ("snappy", "zlib", "zstd")
 
@@ -97,8 +98,8 @@ async def test_zlib_levels(target, level):
 
 @pytest.mark.parametrize("level", [-2, 10, "high"])
 def test_no_such_level(level):
-    with pytest.raises((ValueError, TypeError), match=r"zlib_?[cC]ompression_?[lL]evel must be"):
-        AsyncIOMotorClient(compressors="zlib", zlibCompressionLevel=level)
+    theirs = raised_by(lambda: AsyncMongoClient(compressors="zlib", zlibCompressionLevel=level))
+    assert said(raised_by(lambda: AsyncIOMotorClient(compressors="zlib", zlibCompressionLevel=level))) == said(theirs)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +183,10 @@ async def test_exhaust(target, compressor):
         await client.drop_database(database.name)
 
 
-def _warnings_of(make: Callable[..., Any], **options: Any) -> list[tuple[type[Warning], str]]:
+def _warnings_of(make: Callable[..., Any], uri: str, **options: Any) -> list[tuple[type[Warning], str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        make("mongodb://127.0.0.1:1", **options)
+        make(uri, **options)
     return [(warning.category, str(warning.message)) for warning in caught]
 
 
@@ -195,11 +196,13 @@ def test_warnings(monkeypatch, compressors, without):
     """A compressor that nobody knows, or whose package is missing: PyMongo's warning, and it is not asked for."""
     for module in without:
         monkeypatch.setitem(sys.modules, module, None)
-    expected = _warnings_of(AsyncMongoClient, compressors=compressors, connect=False)
-    assert _warnings_of(AsyncIOMotorClient, compressors=compressors) == expected
-    uri = f"mongodb://127.0.0.1:1/?compressors={compressors}"
-    assert _warnings_of(lambda _: AsyncIOMotorClient(uri)) == expected
-    assert bool(expected) == (bool(without) or "lzma" in compressors)
+    for uri, options in (
+        ("mongodb://127.0.0.1:1", {"compressors": compressors}),
+        (f"mongodb://127.0.0.1:1/?compressors={compressors}", {}),
+    ):
+        expected = _warnings_of(AsyncMongoClient, uri, connect=False, **options)
+        assert _warnings_of(AsyncIOMotorClient, uri, **options) == expected
+        assert bool(expected) == (bool(without) or "lzma" in compressors)
 
 
 @pytest.mark.skipif(pymongo.version_tuple < (4, 18), reason="an older PyMongo greets in an OP_QUERY")

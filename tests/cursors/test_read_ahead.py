@@ -18,6 +18,7 @@ from tests.api.listening import eventually
 from tests.cursors.holder import Holder, failure
 from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import close, silence
+from tests.leaks import drivers_tasks
 
 MOMENT = 0.02
 """Seconds in which something happens that is about to happen, if it is to be shown that nothing happens."""
@@ -223,7 +224,7 @@ async def test_it_ends_early(server, connect, holder, way, arrived):
     assert holder.killed == [1]
     assert server.names.count("getMore") == 1
     await server.until(lambda: at_rest(pool_of(client)))
-    await eventually(lambda: not [task for task in asyncio.all_tasks() if "read-ahead" in task.get_name()])
+    await eventually(lambda: not [task for task in drivers_tasks() if "read-ahead" in task.get_name()])
 
 
 async def test_what_has_come_can_be_read_after_close(server, connect, holder):

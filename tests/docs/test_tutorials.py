@@ -40,7 +40,11 @@ def requirements(install: Command) -> list[str]:
     *_, pip = install.text.splitlines()
     command, subcommand, *packages = shlex.split(pip)
     assert (command, subcommand) == ("pip", "install")
-    return [f"-e {ROOT}{each.removeprefix('motor')}" if each.startswith("motor[") else each for each in packages]
+    return [
+        # A line for pip, which reads it as a shell does.
+        f"-e {shlex.quote(str(ROOT) + each.removeprefix('motor'))}" if each.startswith("motor[") else each
+        for each in packages
+    ]
 
 
 def new_lines(before: str, after: str) -> set[int]:

@@ -12,6 +12,7 @@ import pytest
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import ScriptedServer
+from tests.leaks import drivers_tasks
 
 # The machine may be busy: no deadline. `MOTOR_TEST_EXAMPLES=1000` looks harder.
 hypothesis.settings.register_profile(
@@ -39,7 +40,7 @@ async def server() -> AsyncIterator[ScriptedServer]:
 async def connect() -> AsyncIterator[Connect]:
     """Makes clients, closes them afterwards, and checks that no task of theirs is left."""
     clients: list[AsyncIOMotorClient] = []
-    before = asyncio.all_tasks()
+    before = drivers_tasks()
 
     def make(server: ScriptedServer | str, **options: Any) -> AsyncIOMotorClient:
         uri = server.uri if isinstance(server, ScriptedServer) else server
@@ -52,10 +53,4 @@ async def connect() -> AsyncIterator[Connect]:
         client.close()
     for _ in range(50):
         await asyncio.sleep(0)
-    left = [task for task in asyncio.all_tasks() - before if "motor/" in _code_of(task)]
-    assert not left
-
-
-def _code_of(task: asyncio.Task[Any]) -> str:
-    coroutine: Any = task.get_coro()
-    return str(coroutine.cr_code.co_filename)
+    assert not drivers_tasks() - before

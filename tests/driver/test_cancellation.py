@@ -17,6 +17,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver import scripted
 from tests.driver.inside import at_rest, check_books, idle, pool_of
 from tests.driver.scripted import Request, ScriptedServer, answer, message, silence, until, when
+from tests.leaks import drivers_tasks
 
 MOST_TURNS = 400
 
@@ -457,7 +458,7 @@ async def test_hundreds_cancelled_while_connections_break(server, connect):
 
 async def test_closing_the_client_at_any_moment(server):
     """Whatever is under way: it ends, and no connection and no task is left."""
-    before = asyncio.all_tasks()
+    before = drivers_tasks()
     for turns in range(60):
         client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri, maxPoolSize=2)
         tasks = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(3)]
@@ -469,8 +470,7 @@ async def test_closing_the_client_at_any_moment(server):
             assert result == {"_id": number} or isinstance(result, PyMongoError)
         await server.until(lambda: not server.peers, f"nothing open, closed after {turns} turns")
     await asyncio.sleep(0.05)
-    left = [task for task in asyncio.all_tasks() - before if "motor monitor" in task.get_name()]
-    assert not left
+    assert not drivers_tasks() - before
 
 
 async def test_a_socket_timeout_and_a_cancellation_at_the_same_time(server, connect, monkeypatch):

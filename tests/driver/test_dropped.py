@@ -9,6 +9,7 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import message
+from tests.leaks import drivers_tasks
 
 
 async def test_a_dropped_client_closes_its_connections(server):
@@ -21,7 +22,7 @@ async def test_a_dropped_client_closes_its_connections(server):
     assert gone() is None
     await server.until(lambda: not server.peers)
     await asyncio.sleep(0.01)
-    assert not [task for task in asyncio.all_tasks() if "motor monitor" in task.get_name()]
+    assert not drivers_tasks()
 
 
 async def test_a_collection_keeps_its_client(server):

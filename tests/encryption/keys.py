@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from bson.binary import STANDARD, Binary
 from bson.codec_options import CodecOptions
 from pymongo.encryption import Algorithm  # type: ignore[attr-defined]  # it is there by a star
 from pymongo.encryption_options import AutoEncryptionOpts
+from pymongo.errors import EncryptionError
+from pymongocrypt.errors import MongoCryptError
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientEncryption
 
@@ -18,6 +23,14 @@ CODEC: CodecOptions[Any] = CodecOptions(uuid_representation=STANDARD)
 
 DETERMINISTIC = Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Deterministic
 RANDOM = Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Random
+
+
+@contextmanager
+def refused(by: type[Exception] = MongoCryptError) -> Iterator[pytest.ExceptionInfo[EncryptionError]]:
+    """The block fails with what libmongocrypt says, or somebody else, in words that are not the driver's."""
+    with pytest.raises(EncryptionError) as caught:
+        yield caught
+    assert isinstance(caught.value.cause, by)
 
 
 def encryption(client: AsyncIOMotorClient[Any], vault: str, providers: dict[str, Any] = LOCAL, **options: Any) -> Any:

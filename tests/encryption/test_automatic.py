@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -28,7 +29,7 @@ from motor.driver.encryption.commands import collection_info
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import until
 
-from .keys import DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, schema
+from .keys import DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, refused, schema
 from .listening import Events
 from .query_analysis import Mongocryptd
 
@@ -198,9 +199,9 @@ async def test_what_cannot_be_encrypted(secret: Any) -> None:
         await secret.aggregate_raw_batches([]).next()
     with pytest.raises(InvalidOperation, match="exhaust cursors do not support auto encryption"):
         await secret.find(cursor_type=CursorType.EXHAUST).next()
-    with pytest.raises(EncryptionError, match="command not supported for auto encryption: validate"):
+    with refused():
         await database.command("validate", "secret")
-    with pytest.raises(EncryptionError, match="non-collection command not supported for auto encryption: aggregate"):
+    with refused():
         await database.aggregate([{"$currentOp": {}}]).to_list()
     assert await database.command("ping")
 
@@ -338,8 +339,7 @@ async def test_mongocryptd_is_started(
     spawned: list[list[str]] = []
 
     def spawn(arguments: list[str]) -> None:
-        with pytest.raises(RuntimeError, match="no running event loop"):
-            asyncio.get_running_loop()
+        assert threading.current_thread() is not threading.main_thread()
         spawned.append(arguments)
         asyncio.run_coroutine_threadsafe(mongocryptd.start(), loop).result()
 
@@ -401,20 +401,20 @@ async def test_what_cannot_be_decrypted(
     reader = encrypted_client(uri, vault, listeners=[commands], bypass_auto_encryption=True, client=options)
     collection = reader[db.name].c
     for attempt in (collection.find_one({"_id": 1}), collection.find({}, batch_size=2).next()):
-        with pytest.raises(EncryptionError, match="HMAC validation failure"):
+        with refused():
             await attempt
     # The cursor of a batch that nobody can read is closed.
     await until(lambda: commands.of("killCursors"))
     # In a later batch.
     cursor = collection.find().sort("_id", -1).batch_size(4)
-    with pytest.raises(EncryptionError, match="HMAC validation failure"):
+    with refused():
         await cursor.to_list()
     await until(lambda: len(commands.of("killCursors")) == 2)
     assert await collection.find_one({"_id": 2}) == {"_id": 2}
 
     await keys.delete_key(key)
     without = encrypted_client(uri, vault, bypass_auto_encryption=True)
-    with pytest.raises(EncryptionError, match="not all keys requested were satisfied"):
+    with refused():
         await without[db.name].c.find_one({"_id": 1})
     await without.close()
     await reader.close()

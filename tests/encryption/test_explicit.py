@@ -17,12 +17,14 @@ from pymongo import MongoClient
 from pymongo.encryption import ClientEncryption
 from pymongo.encryption_options import RangeOpts
 from pymongo.errors import EncryptionError, InvalidOperation, OperationFailure
+from pymongocrypt.errors import MongoCryptError
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientEncryption, AsyncIOMotorDatabase
 from motor.motor_tornado import MotorClient, MotorClientEncryption
 from tests.api.families import Family, closed, every_family, in_thread
+from tests.wording import raised_by
 
-from .keys import CODEC, DETERMINISTIC, LOCAL, OTHER, RANDOM, encrypted_client, encryption
+from .keys import CODEC, DETERMINISTIC, LOCAL, OTHER, RANDOM, encrypted_client, encryption, refused
 
 Keys = Any
 
@@ -60,6 +62,16 @@ def peer(uri: str, vault: str) -> Iterator[Any]:
         yield encryption
 
 
+async def both_refuse(keys: Keys, peer: Any, method: str, *arguments: Any, **options: Any) -> None:
+    """What libmongocrypt refuses, it says through PyMongo in the same words."""
+    with pytest.raises(EncryptionError) as ours:
+        await getattr(keys, method)(*arguments, **options)
+    with pytest.raises(EncryptionError) as theirs:
+        await asyncio.to_thread(getattr(peer, method), *arguments, **options)
+    assert str(ours.value) == str(theirs.value)
+    assert type(ours.value.cause) is type(theirs.value.cause)
+
+
 async def test_every_type(keys: Keys, key: Binary, peer: Any) -> None:
     for algorithm, values in ((RANDOM, BOTH | ONLY_RANDOM), (DETERMINISTIC, BOTH)):
         for name, value in values.items():
@@ -75,12 +87,7 @@ async def test_every_type(keys: Keys, key: Binary, peer: Any) -> None:
 async def test_types_that_an_algorithm_refuses(keys: Keys, key: Binary, peer: Any) -> None:
     for algorithm, values in ((RANDOM, NEITHER), (DETERMINISTIC, ONLY_RANDOM | NEITHER)):
         for value in values.values():
-            with pytest.raises(EncryptionError) as ours:
-                await keys.encrypt(value, algorithm, key)
-            with pytest.raises(EncryptionError) as theirs:
-                await asyncio.to_thread(peer.encrypt, value, algorithm, key)
-            assert str(ours.value) == str(theirs.value)
-            assert type(ours.value.cause) is type(theirs.value.cause)
+            await both_refuse(keys, peer, "encrypt", value, algorithm, key)
 
 
 async def test_a_key_by_its_other_name(keys: Keys, key: Binary) -> None:
@@ -89,7 +96,7 @@ async def test_a_key_by_its_other_name(keys: Keys, key: Binary) -> None:
     assert by_name == by_uuid == await keys.encrypt("x", DETERMINISTIC, key)
 
 
-async def test_key_material(client: AsyncIOMotorClient[Any], keys: Keys, vault: str) -> None:
+async def test_key_material(client: AsyncIOMotorClient[Any], keys: Keys, vault: str, peer: Any) -> None:
     """Two keys of one material are one key: what is encrypted with the first decrypts with the second in its place."""
     first, second = [await keys.create_data_key("local", key_material=bytes(96)) for _ in range(2)]
     encrypted = await keys.encrypt("secret", RANDOM, first)
@@ -99,8 +106,7 @@ async def test_key_material(client: AsyncIOMotorClient[Any], keys: Keys, vault: 
     await client[database][collection].update_one({"_id": first}, {"$set": {"keyMaterial": wrapped[1]}})
     async with encryption(client, vault) as others:
         assert await others.decrypt(encrypted) == "secret"
-    with pytest.raises(EncryptionError, match="keyMaterial should have length 96"):
-        await keys.create_data_key("local", key_material=b"short")
+    await both_refuse(keys, peer, "create_data_key", "local", key_material=b"short")
 
 
 async def test_queryable_encryption(keys: Keys, key: Binary, peer: Any) -> None:
@@ -112,8 +118,7 @@ async def test_queryable_encryption(keys: Keys, key: Binary, peer: Any) -> None:
         assert payload.subtype == 6
         theirs = await asyncio.to_thread(peer.encrypt, "secret", "Indexed", key, contention_factor=4, **options)
         assert bytes(payload)[0] == bytes(theirs)[0]
-    with pytest.raises(EncryptionError, match="contention factor is required for indexed algorithm"):
-        await keys.encrypt("secret", "Indexed", key)
+    await both_refuse(keys, peer, "encrypt", "secret", "Indexed", key)
 
     by_range: dict[str, Any] = {
         "query_type": "range",
@@ -141,7 +146,7 @@ async def test_arguments_that_cannot_be(client: AsyncIOMotorClient[Any], keys: K
     for arguments in ({"key_id": key, "key_alt_name": "one"}, {}):
         with pytest.raises(EncryptionError):
             await keys.encrypt("x", RANDOM, **arguments)
-    with pytest.raises(EncryptionError, match="unsupported algorithm"):
+    with refused():
         await keys.encrypt("x", "ROT13", key)
     with pytest.raises(TypeError, match="codec_options must be an instance of"):
         AsyncIOMotorClientEncryption(LOCAL, vault, client, None)  # type: ignore[arg-type]
@@ -149,44 +154,38 @@ async def test_arguments_that_cannot_be(client: AsyncIOMotorClient[Any], keys: K
         AsyncIOMotorClientEncryption(LOCAL, vault, None, CODEC)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"must be 'database\.collection'"):
         encryption(client, "keys")
-    with pytest.raises(ValueError, match="at least one KMS provider"):
-        encryption(client, vault, {})
+    assert type(raised_by(lambda: encryption(client, vault, {}))) is ValueError
     with pytest.raises(TypeError, match="io_loop must be"):
         encryption(client, vault, io_loop="loop")
-    with pytest.raises(Exception, match="local key must be 96 bytes"):
+    with pytest.raises(MongoCryptError):
         encryption(client, vault, {"local": {"key": b"short"}})
 
 
 async def test_keys_that_do_not_fit(
-    client: AsyncIOMotorClient[Any], db: AsyncIOMotorDatabase[Any], keys: Keys, key: Binary, vault: str
+    client: AsyncIOMotorClient[Any], keys: Keys, key: Binary, vault: str, peer: Any
 ) -> None:
     encrypted = await keys.encrypt("secret", RANDOM, key)
     async with encryption(client, vault, OTHER) as others:
-        with pytest.raises(EncryptionError, match="HMAC validation failure"):
+        with refused():
             await others.decrypt(encrypted)
     missing = Binary(b"\7" * 16, UUID_SUBTYPE)
-    with pytest.raises(EncryptionError, match="not all keys requested were satisfied"):
-        await keys.encrypt("x", RANDOM, missing)
-    with pytest.raises(EncryptionError, match="not all keys requested were satisfied"):
-        await keys.encrypt("x", RANDOM, key_alt_name="nobody")
-    with pytest.raises(EncryptionError, match="unknown kms_provider: aws"):
-        await keys.create_data_key("aws")
+    await both_refuse(keys, peer, "encrypt", "x", RANDOM, missing)
+    await both_refuse(keys, peer, "encrypt", "x", RANDOM, key_alt_name="nobody")
+    await both_refuse(keys, peer, "create_data_key", "aws")
     # Its data key comes from a provider that this one has not been told of.
     named = {"local:elsewhere": {"key": bytes(96)}}
     async with encryption(client, vault, named) as elsewhere:
         strange = await elsewhere.encrypt("x", RANDOM, await elsewhere.create_data_key("local:elsewhere"))
-        with pytest.raises(EncryptionError, match="not configured"):
-            await keys.decrypt(strange)
+        await both_refuse(keys, peer, "decrypt", strange)
 
 
-async def test_tampered_ciphertext(keys: Keys, key: Binary) -> None:
+async def test_tampered_ciphertext(keys: Keys, key: Binary, peer: Any) -> None:
     encrypted = bytes(await keys.encrypt("secret", RANDOM, key))
     # What follows the algorithm, the key's id and the type of the value is authenticated, and so are these.
     for position in (17, 18, 40, len(encrypted) - 1):
         tampered = bytearray(encrypted)
         tampered[position] ^= 1
-        with pytest.raises(EncryptionError, match="HMAC validation failure"):
-            await keys.decrypt(Binary(bytes(tampered), 6))
+        await both_refuse(keys, peer, "decrypt", Binary(bytes(tampered), 6))
     for cut in (b"", encrypted[:1], encrypted[:17], encrypted[:30]):
         with pytest.raises(EncryptionError):
             await keys.decrypt(Binary(cut, 6))
@@ -264,8 +263,7 @@ async def test_rewrap(client: AsyncIOMotorClient[Any], keys: Keys, key: Binary, 
         assert result.bulk_write_result.modified_count == 1
         assert (await new.get_key(key))["keyMaterial"] != moved["keyMaterial"]
     async with encryption(client, vault) as old:
-        with pytest.raises(EncryptionError, match="not configured"):
-            await old.decrypt(encrypted)
+        await both_refuse(old, peer, "decrypt", encrypted)
 
 
 async def test_expiring_keys(client: AsyncIOMotorClient[Any], keys: Keys, key: Binary, vault: str) -> None:
@@ -279,7 +277,7 @@ async def test_expiring_keys(client: AsyncIOMotorClient[Any], keys: Keys, key: B
         await keys.delete_key(key)
         await asyncio.sleep(0.01)
         assert await never.decrypt(encrypted) == "x"
-        with pytest.raises(EncryptionError, match="not all keys requested were satisfied"):
+        with refused():
             await soon.decrypt(encrypted)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,9 +20,10 @@ from pymongocrypt.errors import MongoCryptError
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import until
+from tests.wording import raised_by
 
 from .key_management import KeyManagement, close, master_keys, providers, respond, send, silence
-from .keys import RANDOM, encrypted_client, encryption
+from .keys import RANDOM, encrypted_client, encryption, refused
 
 Client = AsyncIOMotorClient[Any]
 
@@ -113,18 +115,18 @@ async def test_no_more_attempts(cloud: Any, service: KeyManagement) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "message"),
+    ("status", "body"),
     [
-        (400, {"__type": "AccessDeniedException", "message": "no"}, "HTTP status=400"),
-        (500, {}, "HTTP status=500"),
-        (200, {"strange": 1}, "does not include field"),
-        (200, {"CiphertextBlob": "!"}, "base64"),
+        (400, {"__type": "AccessDeniedException", "message": "no"}),
+        (500, {}),
+        (200, {"strange": 1}),
+        (200, {"CiphertextBlob": "!"}),
     ],
     ids=["denied", "broken", "strange", "garbled"],
 )
-async def test_bad_answers(cloud: Any, service: KeyManagement, status: int, body: Any, message: str) -> None:
+async def test_bad_answers(cloud: Any, service: KeyManagement, status: int, body: Any) -> None:
     service.script(*[respond(body, status)] * 10)
-    with pytest.raises(EncryptionError, match=message):
+    with refused():
         await cloud.create_data_key("aws", master_key=master_keys(service.address)["aws"])
 
 
@@ -139,7 +141,7 @@ async def test_nobody_there(client: Client, vault: str, ca_file: Any) -> None:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     async with encryption(client, vault, providers(address), kms_tls_options=tls(ca_file)) as cloud:
-        with pytest.raises(EncryptionError, match=f"last attempt failed with: {address}: .*{address[-5:]}"):
+        with pytest.raises(EncryptionError, match=f"last attempt failed with: {address}: "):
             await cloud.create_data_key("aws", master_key=master_keys(address)["aws"])
 
 
@@ -201,11 +203,11 @@ async def test_certificates(client: Client, vault: str, ca_file: Any, trouble: s
     other = {"ca": trustme.CA()} if trouble == "unknown authority" else {"certificate_for": ["another.example"]}
     async with KeyManagement(**{"ca": ca_file[0], **other}) as service:
         async with encryption(client, vault, providers(service.address), kms_tls_options=tls(ca_file)) as cloud:
-            with pytest.raises(EncryptionError, match="certificate verify failed"):
+            with pytest.raises(EncryptionError, match="CERTIFICATE_VERIFY_FAILED"):
                 await cloud.create_data_key("aws", master_key=master_keys(service.address)["aws"])
         # Without options the system's authorities are trusted, and not this one.
         async with encryption(client, vault, providers(service.address)) as cloud:
-            with pytest.raises(EncryptionError, match="certificate verify failed"):
+            with pytest.raises(EncryptionError, match="CERTIFICATE_VERIFY_FAILED"):
                 await cloud.create_data_key("gcp", master_key=master_keys(service.address)["gcp"])
         assert service.requests == []
 
@@ -224,28 +226,28 @@ async def test_client_certificate(client: Client, vault: str, ca_file: Any, tmp_
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "message"),
+    ("options", "error"),
     [
-        ({"aws": {"tlsInsecure": True}}, ConfigurationError, "Insecure TLS options prohibited"),
-        ({"aws": {"tlsAllowInvalidHostnames": True}}, ConfigurationError, "Insecure TLS options prohibited"),
-        ({"aws": {"tls": False}}, ConfigurationError, "TLS is required for KMS providers"),
-        ({"aws": 1}, TypeError, r'kms_tls_options\["aws"\] must be a dict'),
-        (1, TypeError, "kms_tls_options must be a dict"),
+        ({"aws": {"tlsInsecure": True}}, ConfigurationError),
+        ({"aws": {"tlsAllowInvalidHostnames": True}}, ConfigurationError),
+        ({"aws": {"tls": False}}, ConfigurationError),
+        ({"aws": 1}, TypeError),
+        (1, TypeError),
     ],
     ids=["insecure", "hostnames", "no TLS", "no dict", "no dict at all"],
 )
-def test_options_that_cannot_be(uri: str, vault: str, options: Any, error: type[Exception], message: str) -> None:
+def test_options_that_cannot_be(uri: str, vault: str, options: Any, error: type[Exception]) -> None:
     """Refused at once where no loop runs; where one does, before anything is sent, since files may have to be read."""
     client: Client = AsyncIOMotorClient(uri)
     address = "127.0.0.1:1"
-    with pytest.raises(error, match=message):
-        encryption(client, vault, providers(address), kms_tls_options=options)
+    at_once = raised_by(lambda: encryption(client, vault, providers(address), kms_tls_options=options))
+    assert type(at_once) is error
 
     async def main() -> None:
         cloud = encryption(client, vault, providers(address), kms_tls_options=options)
-        with pytest.raises(EncryptionError, match=message) as caught:
+        with refused(error) as caught:
             await cloud.create_data_key("aws", master_key=master_keys(address)["aws"])
-        assert isinstance(caught.value.cause, error)
+        assert str(caught.value) == str(at_once)
 
     asyncio.run(main())
     client.close()
@@ -270,9 +272,9 @@ async def test_endpoints_that_cannot_be(cloud: Any) -> None:
         key = {**master_keys("127.0.0.1:1")["aws"], "endpoint": endpoint}
         with pytest.raises(EncryptionError):
             await cloud.create_data_key("aws", master_key=key)
-    with pytest.raises(EncryptionError, match="master_key is required"):
+    with refused(ValueError):
         await cloud.create_data_key("aws")
-    with pytest.raises(EncryptionError, match='must include "keyName"'):
+    with refused(ValueError):
         await cloud.create_data_key("azure", master_key={})
 
 
@@ -293,7 +295,7 @@ async def test_connect_callback(client: Client, vault: str, service: KeyManageme
         async with encryption(client, vault, providers("login.example.com"), **arguments) as cloud:
             assert await cloud.create_data_key("aws", master_key=key)
             assert asked == [("kms.example.com", 1234)]
-            with pytest.raises(EncryptionError, match="certificate verify failed"):
+            with pytest.raises(EncryptionError, match="CERTIFICATE_VERIFY_FAILED"):
                 await cloud.create_data_key("aws", master_key=master_keys("other.example.com:1")["aws"])
 
     async def strange(context: Any) -> Any:
@@ -322,8 +324,7 @@ async def test_credentials_on_demand(
     asked: list[Any] = []
 
     def credentials(kms_providers: Any) -> dict[str, Any]:
-        with pytest.raises(RuntimeError, match="no running event loop"):
-            asyncio.get_running_loop()
+        assert threading.current_thread() is not threading.main_thread()
         asked.append(kms_providers)
         return {"aws": {"accessKeyId": "id", "secretAccessKey": "secret", "sessionToken": "token"}}
 

@@ -25,7 +25,7 @@ from motor.motor_tornado import MotorClient, MotorClientEncryption
 from tests.api.families import TORNADO, closed, in_thread
 from tests.driver.scripted import ScriptedServer, reply, silence, until
 
-from .keys import CODEC, DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, schema
+from .keys import CODEC, DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, refused, schema
 from .query_analysis import Mongocryptd
 
 Client = AsyncIOMotorClient[Any]
@@ -66,7 +66,7 @@ async def test_cancelled_while_it_waits_for_a_key(deaf_vault: ScriptedServer) ->
         future.cancel()
         with pytest.raises(asyncio.CancelledError):
             await future
-        with pytest.raises(EncryptionError, match="not all keys requested were satisfied"):
+        with refused():
             await keys.encrypt("x", RANDOM, key_alt_name="one")
     await client.close()
 

@@ -127,7 +127,7 @@ async def test_arguments_that_are_gone_are_refused():
         with pytest.raises(TypeError):
             motor_asyncio.AsyncIOMotorGridFSBucket(client.app, **{name: True})  # type: ignore[arg-type]
     for name in removed.CLIENT_OPTIONS:
-        with pytest.raises(Exception, match=f"Unknown option: {name}"):
+        with pytest.raises(Exception, match=name):
             motor_asyncio.AsyncIOMotorClient(**{name: 1})  # type: ignore[arg-type]
     await client.close()
 
@@ -144,9 +144,9 @@ async def test_what_else_the_rules_say_is_so():
     operation = users.find_one()
     awaitable: Any
     for awaitable in (operation, users.aggregate([]), users.watch(), client.start_session(), client.address):
-        with pytest.raises(TypeError, match="coroutine"):
+        with pytest.raises(TypeError):
             asyncio.create_task(awaitable)  # noqa: RUF006
-        with pytest.raises(TypeError, match="coroutine"):
+        with pytest.raises(TypeError):
             asyncio.run_coroutine_threadsafe(awaitable, asyncio.get_running_loop())
         assert inspect.isawaitable(awaitable)
         assert not inspect.iscoroutine(awaitable)

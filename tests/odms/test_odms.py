@@ -5,6 +5,7 @@ odmantic and umongo import Motor; beanie was written for PyMongo Async, which it
 
 import asyncio
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 APPLICATIONS = Path(__file__).parent / "applications"
 
 REQUIREMENTS = [
-    f"-e {ROOT}",  # what they require as "motor" is this checkout: pip has no objection
+    f"-e {shlex.quote(str(ROOT))}",  # what they require as "motor" is this checkout: pip has no objection
     "odmantic==1.1.0",
     "umongo[motor]==4.0.0",
     "beanie==2.2.0; python_version < '3.14'",

@@ -13,6 +13,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from motor.motor_asyncio import AsyncIOMotorClient
+from tests.leaks import drivers_tasks
 from tests.replica_set.scripted_set import Deployment, LoadBalancer, ReplicaSet, ShardedCluster, until
 
 Connect = Callable[..., Any]
@@ -101,21 +102,15 @@ async def connect_pymongo(nothing_left: None) -> AsyncIterator[Connect]:
         clients.append(AsyncMongoClient(uri, **{**FAST, **options}))
         return clients[-1]
 
-    before = asyncio.all_tasks()
+    before = drivers_tasks(pymongo)
     yield make
     while clients:
         await clients.pop().close()
-    here = asyncio.current_task()
-    await until(lambda: not {task for task in asyncio.all_tasks() - before - {here} if _is_pymongos(task)})
+    await until(lambda: not drivers_tasks(pymongo) - before)
     # It leaves a connection that it was just about to open, and what it had to a server that it refused.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
-
-
-def _is_pymongos(task: asyncio.Task[Any]) -> bool:
-    coroutine: Any = task.get_coro()
-    return "pymongo" in coroutine.cr_code.co_filename
 
 
 @pytest.fixture

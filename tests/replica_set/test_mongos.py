@@ -153,7 +153,7 @@ async def test_a_load_balancer_needs_to_be_told(load_balancer: LoadBalancer, con
 
 async def test_what_is_no_load_balancer(sharded_cluster: ShardedCluster, connect: Connect) -> None:
     client = connect(f"mongodb://{sharded_cluster.members[0].address}/?loadBalanced=true")
-    with pytest.raises(ConfigurationError, match="the server does not support this mode"):
+    with pytest.raises(ConfigurationError):
         await client.db.command("ping")
 
 

@@ -47,8 +47,6 @@ async def test_each_mode_without_a_primary(replica_set: ReplicaSet, connect: Con
         assert await readers(replica_set, client, preference(mode), 100) == everyone, mode
     errors: Any = await asyncio.gather(client.db.test.find_one(), client.db.test.insert_one({}), return_exceptions=True)
     assert [type(error) for error in errors] == [ServerSelectionTimeoutError] * 2
-    assert str(errors[0]).startswith('No replica set members match selector "Primary()"')
-    assert str(errors[1]).startswith("No primary available for writes")
 
 
 async def test_each_mode_without_secondaries(replica_set: ReplicaSet, connect: Connect) -> None:

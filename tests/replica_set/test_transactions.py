@@ -163,7 +163,7 @@ async def test_an_abort_raises_nothing(replica_set: ReplicaSet, client: Any, fau
         await client.db.test.insert_one({"_id": 1}, session=session)
         await session.abort_transaction()
         assert not session.in_transaction
-        with pytest.raises(InvalidOperation, match="Cannot call abortTransaction twice"):
+        with pytest.raises(InvalidOperation):
             await session.abort_transaction()
     assert not replica_set.data.applied
     aborts = [abort.command["writeConcern"] for abort in replica_set.called("abortTransaction")]
@@ -218,7 +218,7 @@ async def test_the_read_preference_is_the_transactions(replica_set: ReplicaSet, 
         assert find.member is replica_set.primary
         assert find.read_concern is find.read_preference is None
         session.start_transaction(read_preference=ReadPreference.SECONDARY)
-        with pytest.raises(InvalidOperation, match="read preference in a transaction must be primary"):
+        with pytest.raises(InvalidOperation):
             await client.db.test.find_one(session=session)
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from pymongo.errors import ConfigurationError
 
 from motor.driver.sdam import srv
 from tests.srv.dns_server import DNSServer
@@ -21,6 +23,15 @@ async def dns_server(monkeypatch) -> AsyncIterator[DNSServer]:
     async with DNSServer(RECORDS) as server:
         monkeypatch.setattr(srv, "new_resolver", server.resolver)
         yield server
+
+
+@contextmanager
+def lookup_fails(kind: type[Exception]) -> Iterator[pytest.ExceptionInfo[ConfigurationError]]:
+    """The block fails with what dnspython says, whose error is the cause."""
+    with pytest.raises(ConfigurationError) as caught:
+        yield caught
+    assert type(caught.value.__cause__) is kind
+    assert str(caught.value) == str(caught.value.__cause__)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from motor.driver.sdam import srv
 from motor.driver.sdam.srv import SrvPoller, SrvSettings
+from tests.leaks import drivers_tasks
 from tests.srv.conftest import until
 
 NAME = "a.example.com"
@@ -37,7 +38,7 @@ async def deployment(monkeypatch) -> AsyncIterator[Deployment]:
     for poller in deployment.pollers:
         poller.close()
     await asyncio.gather(*(poller._task for poller in deployment.pollers), return_exceptions=True)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert not drivers_tasks()
 
 
 def serve(server, *hosts: tuple[str, int]) -> None:

@@ -13,7 +13,7 @@ from pymongo.errors import ConfigurationError
 
 from motor.driver.sdam import srv
 from motor.driver.sdam.srv import SrvSettings, resolve_seedlist
-from tests.srv.conftest import needs_public_suffixes, until
+from tests.srv.conftest import lookup_fails, needs_public_suffixes, until
 from tests.srv.dns_server import DNSServer
 from tests.srv.records import RECORDS
 
@@ -139,27 +139,28 @@ async def test_a_bad_host_counts_though_it_might_not_be_chosen(dns_server):
 
 
 async def test_unknown_name(dns_server):
-    with pytest.raises(ConfigurationError, match="The DNS query name does not exist") as caught:
+    with lookup_fails(dns.resolver.NXDOMAIN):
         await hosts_of("test4.test.build.10gen.cc")
-    assert isinstance(caught.value.__cause__, dns.resolver.NXDOMAIN)
 
 
 async def test_a_name_without_srv_records(dns_server):
     dns_server.records = {("_mongodb._tcp.a.example.com", "TXT"): ['"no"']}
-    with pytest.raises(ConfigurationError, match="The DNS response does not contain an answer"):
+    with lookup_fails(dns.resolver.NoAnswer):
         await hosts_of("a.example.com")
 
 
 async def test_a_server_that_fails(dns_server):
     dns_server.rcode = dns.rcode.SERVFAIL
-    with pytest.raises(ConfigurationError, match="All nameservers failed to answer the query"):
+    with lookup_fails(dns.resolver.NoNameservers):
         await hosts_of(TEST1)
 
 
 async def test_a_server_that_is_silent(dns_server):
     dns_server.silent = True
-    with pytest.raises(ConfigurationError, match=r"The resolution lifetime expired after 0\.[23]"):
+    with lookup_fails(dns.resolver.LifetimeTimeout) as caught:
         await hosts_of(TEST1, timeout=0.2)
+    cause: Any = caught.value.__cause__
+    assert 0.2 <= cause.kwargs["timeout"] < 0.4
 
 
 async def test_no_server_at_all(monkeypatch):
@@ -167,18 +168,19 @@ async def test_no_server_at_all(monkeypatch):
         raise dns.resolver.NoResolverConfiguration
 
     monkeypatch.setattr(srv, "new_resolver", no_configuration)
-    with pytest.raises(ConfigurationError, match=r"Resolver configuration could not be read"):
+    with lookup_fails(dns.resolver.NoResolverConfiguration):
         await hosts_of(TEST1)
 
 
 async def test_cancelled(dns_server):
+    before = asyncio.all_tasks()
     dns_server.silent = True
     task = asyncio.create_task(hosts_of(TEST1))
     await until(lambda: bool(dns_server.queries))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert asyncio.all_tasks() == before
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

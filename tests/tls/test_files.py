@@ -16,6 +16,7 @@ from motor._pymongo import ssl_context_of
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.tls.certificates import PASSPHRASE, Certificates
 from tests.tls.loops import on_every_loop
+from tests.wording import raised_by
 
 WRONG = "tiger, lion"
 
@@ -33,23 +34,23 @@ AT_ONCE: dict[str, tuple[dict[str, Any], type[Exception]]] = {
 }
 """What a client's constructor refuses, and with what."""
 
-ON_READING: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+ON_READING: dict[str, tuple[dict[str, Any], type[Exception], str | None]] = {
     "no certificate": (
         {"tlsCAFile": "garbage"},
         ssl.SSLError,
-        "no certificate or crl found.*: tlsCAFile=.*garbage",
+        ": tlsCAFile=.*garbage",
     ),
-    "no revocations": ({"tlsCRLFile": "garbage"}, ssl.SSLError, "no certificate or crl found.*: tlsCRLFile=.*garbage"),
-    "no client certificate": ({"tlsCertificateKeyFile": "garbage"}, ConfigurationError, "Private key doesn't match"),
-    "no key": ({"tlsCertificateKeyFile": "keyless"}, ConfigurationError, "Private key doesn't match"),
-    "another's key": ({"tlsCertificateKeyFile": "mismatched"}, ConfigurationError, "key values mismatch"),
+    "no revocations": ({"tlsCRLFile": "garbage"}, ssl.SSLError, ": tlsCRLFile=.*garbage"),
+    "no client certificate": ({"tlsCertificateKeyFile": "garbage"}, ConfigurationError, None),
+    "no key": ({"tlsCertificateKeyFile": "keyless"}, ConfigurationError, None),
+    "another's key": ({"tlsCertificateKeyFile": "mismatched"}, ConfigurationError, None),
     "wrong passphrase": (
         {"tlsCertificateKeyFile": "encrypted", "tlsCertificateKeyFilePassword": WRONG},
         ConfigurationError,
-        "Private key doesn't match",
+        None,
     ),
 }
-"""What is found out when the files are read."""
+"""What is found out when the files are read, and what the error says besides PyMongo's words and OpenSSL's."""
 
 
 def _options(certificates: Certificates, options: dict[str, Any]) -> dict[str, Any]:
@@ -93,12 +94,15 @@ def test_refused_by_the_constructor_outside_a_loop(certificates, options, kind, 
 @pytest.mark.parametrize(("options", "kind", "said"), ON_READING.values(), ids=ON_READING)
 @on_every_loop
 async def test_refused_by_each_operation_in_a_loop(certificates, options, kind, said):
-    async with AsyncIOMotorClient("mongodb://127.0.0.1:1", **_options(certificates, options)) as client:
+    given = _options(certificates, options)
+    theirs = raised_by(lambda: AsyncMongoClient("mongodb://127.0.0.1:1", **given))
+    async with AsyncIOMotorClient("mongodb://127.0.0.1:1", **given) as client:
         at_once: list[asyncio.Future[Any]] = [client.admin.command("ping") for _ in range(3)]
         for future in [*at_once, client.db.test.find_one()]:
             with pytest.raises(kind, match=said) as raised:
                 await future
             assert type(raised.value) is kind
+            assert str(raised.value).startswith(str(theirs))
             _reveals_nothing(raised.value)
         assert client.nodes == frozenset()
         assert client._deployment.executor_in_use is None
@@ -109,7 +113,7 @@ async def test_a_file_that_is_mended_is_read_anew(certificates, port, tmp_path):
     file = tmp_path / "authority.pem"
     shutil.copy(certificates.garbage, file)
     async with AsyncIOMotorClient(f"mongodb://127.0.0.1:{port}/?tls=true", tlsCAFile=str(file)) as client:
-        with pytest.raises(ssl.SSLError, match="no certificate or crl found"):
+        with pytest.raises(ssl.SSLError):
             await client.admin.command("ping")
         file.unlink()
         with pytest.raises(FileNotFoundError):
@@ -142,7 +146,7 @@ async def test_read_in_a_thread(certificates, port, monkeypatch):
 @pytest.mark.parametrize("passphrase", [{}, {"tlsCertificateKeyFilePassword": None}], ids=["not given", "none"])
 def test_a_passphrase_that_is_not_given_is_not_asked_for(certificates, passphrase):
     """OpenSSL would ask on the terminal, and the application would stand still; without a terminal it is an OSError."""
-    with pytest.raises(ConfigurationError, match="Private key doesn't match"):
+    with pytest.raises(ConfigurationError):
         AsyncIOMotorClient("mongodb://127.0.0.1:1", tlsCertificateKeyFile=certificates.encrypted, **passphrase)
 
 

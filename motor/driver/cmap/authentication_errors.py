@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any
 
@@ -13,8 +14,8 @@ from motor.driver.cmap.errors import format_address
 
 _AUTHENTICATION_FAILED = 18
 
-_EXTRAS = {"GSSAPI": "gssapi", "MONGODB-AWS": "aws"}
-"""The extras of Motor that a mechanism needs."""
+_EXTRAS = {"GSSAPI": ("gssapi", "kerberos", "winkerberos"), "MONGODB-AWS": ("aws", "pymongo_auth_aws")}
+"""The extra of Motor that a mechanism needs, and the modules, one of which comes with it."""
 
 _PASSWORD_ADVICE = "check the user name, the password, and that authSource is the database that has the user"
 _IMPOSTOR_ADVICE = "The connection was closed: check that this is the server that you mean."
@@ -35,8 +36,10 @@ def explained(error: Exception, credentials: Any, address: Address) -> Exception
     mechanism = credentials.mechanism
     where = format_address(address)
     is_scram = mechanism.startswith("SCRAM") or mechanism == "DEFAULT"
-    if isinstance(error, ConfigurationError) and mechanism in _EXTRAS and "install" in str(error):
-        return ConfigurationError(f'{mechanism} needs a package: pip install "motor[{_EXTRAS[mechanism]}]"')
+    if isinstance(error, ConfigurationError) and mechanism in _EXTRAS:
+        extra, *modules = _EXTRAS[mechanism]
+        if not any(map(find_spec, modules)):
+            return ConfigurationError(f'{mechanism} needs a package: pip install "motor[{extra}]"')
     if type(error) is OperationFailure:
         if error.code == _AUTHENTICATION_FAILED:
             advice = _ADVICE.get(mechanism, _PASSWORD_ADVICE)

@@ -43,8 +43,9 @@ async def open_transport(protocol: asyncio.BaseProtocol, address: Address, optio
         opening = loop.create_unix_connection(lambda: protocol, host, ssl=ssl_context, server_hostname=server_hostname)
     else:
         opening = loop.create_connection(lambda: protocol, host, port, ssl=ssl_context, server_hostname=server_hostname)
+    task = loop.create_task(opening, name=f"motor opening {address}")
     try:
-        transport = await _opened_in_time(loop.create_task(opening), options.pool_options.connect_timeout)
+        transport = await _opened_in_time(task, options.pool_options.connect_timeout)
     except OSError as error:
         raise _open_failure(address, options, error) from error
     if port is not None:
