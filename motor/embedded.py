@@ -3,10 +3,17 @@
 The server is SecantusDB, which ``pip install "motor[embedded]"`` installs. It runs in a process of its own, listens on
 loopback only, and is gone when the block is left, or when the process that started it dies.
 
+SecantusDB is under the GPL, version 2 only (``GPL-2.0-only``), Motor under the Apache License. SecantusDB is a program
+of its own, ``secantusd-py``: Motor starts it by its command line and imports nothing of it. Motor does not require it
+either; who wants this server installs it.
+
     async with motor.embedded.Server() as server:
         client = AsyncIOMotorClient(server.uri)
 
 ``python -m motor.embedded [--port N] [--path DIR]`` runs one until it is interrupted.
+
+The program is looked for where this Python's ``pip`` puts programs, then on the ``PATH``. So it may also be installed
+on its own, with another Python.
 
 .. versionadded:: 4.0
 """
@@ -14,13 +21,12 @@ loopback only, and is gone when the block is left, or when the process that star
 import argparse
 import asyncio
 import errno
-import importlib.util
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -32,13 +38,15 @@ from typing import IO, NamedTuple
 __all__ = ["Server"]
 
 _HOST = "127.0.0.1"
+_PROGRAM = "secantusd-py"
+_PYTHON_WITHOUT_SECANTUSDB = (3, 14)  # as the marker in pyproject.toml has it
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _LOG_TAIL_BYTES = 4000
 
 
 class _Running(NamedTuple):
-    """A server process that answers, and where it does."""
+    """A server that answers, the process that supervises it, and where it does."""
 
     process: subprocess.Popen[bytes]
     log: IO[bytes]
@@ -55,8 +63,8 @@ class Server:
 
     :param port: the port to listen on, 0 for a free one.
     :param path: a folder for the data, made if missing and kept afterwards; None for a temporary one, which is removed.
-    :param arguments: more command line flags for the server, such as ``"--auth"``; ``python -m secantus --help``
-        lists them.
+    :param arguments: more command line flags for the server, such as ``"--auth"``; ``secantusd-py --help`` lists
+        them. A configuration file is read only if one of them names it, and host, port and folder stay as they are.
     :raises TypeError: for an argument of the wrong type.
     :raises ValueError: for a port that is not between 0 and 65535, and an empty path.
 
@@ -109,7 +117,7 @@ class Server:
     def __enter__(self) -> "Server":
         """Start the server and wait until it answers.
 
-        :raises ImportError: when SecantusDB is not installed.
+        :raises ImportError: when the program of SecantusDB is not found.
         :raises OSError: when the port cannot be listened on or the path cannot be used.
         :raises RuntimeError: when this object's server is running already, or ends before it answers.
         """
@@ -155,11 +163,6 @@ class Server:
         if self._entered:
             where = "is starting" if self._server is None else f"is running already, at {self.uri}"
             raise RuntimeError(f"this embedded server {where}; make another motor.embedded.Server for a second one")
-        if importlib.util.find_spec("secantus") is None:
-            raise ImportError(
-                'motor.embedded needs SecantusDB, which is not installed: pip install "motor[embedded]"',
-                name="secantus",
-            )
         self._entered = True
 
     def _start(self) -> None:
@@ -176,7 +179,7 @@ class Server:
         finally:
             server.log.close()
             if self._wanted_path is None:
-                # The server removes its temporary folder itself, unless it was killed.
+                # The supervisor has removed it, unless it was killed.
                 shutil.rmtree(server.path, ignore_errors=True)
             self._server = None
             self._entered = False
@@ -188,19 +191,38 @@ class Server:
         return _tail(self._running.log)
 
 
+def _find_program() -> str:
+    own_folders = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))]
+    for folders in (*own_folders, None):  # None is the PATH
+        if program := shutil.which(_PROGRAM, path=folders):
+            return program
+    remedy = 'pip install "motor[embedded]"'
+    if sys.version_info >= _PYTHON_WITHOUT_SECANTUSDB:
+        remedy = (
+            f"it has no release for Python {sys.version_info.major}.{sys.version_info.minor}. Install it with an "
+            f"earlier one, so that {_PROGRAM} is on the PATH (pipx install --python python3.13 secantusdb, or "
+            "uv tool install --python 3.13 secantusdb), or use another server, such as a MongoDB in a container"
+        )
+    raise ImportError(f"motor.embedded needs SecantusDB, which is not installed: {remedy}", name="secantus")
+
+
 def _start(port: int, wanted_path: Path | None, arguments: Sequence[str]) -> _Running:
+    program = _find_program()
     path = Path(tempfile.mkdtemp(prefix="motor-embedded-")) if wanted_path is None else wanted_path
     log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the server)
-    child = Path(__file__).with_name("_embedded_child.py")
+    supervisor = Path(__file__).with_name("_embedded_supervisor.py")
+    configuration = Path(__file__).with_name("_embedded_server.toml")
     process: subprocess.Popen[bytes] | None = None
     try:
         if wanted_path is not None:
             _prepare(path)
         process = subprocess.Popen(
             [
-                *(sys.executable, str(child), str(path), "remove" if wanted_path is None else "keep"),
-                *("--log-level", "WARNING", *arguments),
-                *("--host", _HOST, "--port", str(port), "--storage-path", str(path)),
+                # Isolated and without packages, it starts in no time.
+                *(sys.executable, "-I", "-S", str(supervisor)),
+                *(_HOST, str(port), str(path), "remove" if wanted_path is None else "keep"),
+                # What is said later counts: the caller's arguments, and after them the supervisor's.
+                *(program, "--config", str(configuration), "--log-level", "WARNING", *arguments),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -211,7 +233,7 @@ def _start(port: int, wanted_path: Path | None, arguments: Sequence[str]) -> _Ru
         return _Running(process, log, _await_ready(process, log, port), path)
     except BaseException:
         if process is not None:
-            process.kill()
+            _kill(process)
             _close(process)
         log.close()
         if wanted_path is None:
@@ -233,20 +255,19 @@ def _prepare(path: Path) -> None:
 
 def _await_ready(process: subprocess.Popen[bytes], log: IO[bytes], port: int) -> int:
     assert process.stdout is not None
-    timer = threading.Timer(_START_SECONDS, process.kill)
+    timer = threading.Timer(_START_SECONDS, _kill, [process])
     timer.start()
     try:
         line = process.stdout.readline()
     finally:
         timer.cancel()
-    report = json.loads(line) if line else {}
-    if "port" in report:
-        return int(report["port"])
-    if "errno" in report:
-        code = int(report["errno"])
+    kind, _, number = line.partition(b" ")
+    if kind == b"port":
+        return int(number)
+    if kind == b"errno":
         raise OSError(
-            code,
-            f"the embedded server cannot listen on {_HOST}:{port} ({os.strerror(code)}); "
+            int(number),
+            f"the embedded server cannot listen on {_HOST}:{port} ({os.strerror(int(number))}); "
             "choose another port, or 0 for a free one",
         )
     raise RuntimeError(
@@ -264,9 +285,17 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        _kill(process)
     finally:
         _close(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the supervisor, and with it the server, which is in its process group."""
+    if os.name != "posix":
+        process.kill()
+    elif process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

@@ -2,8 +2,9 @@
 
 import gc
 import os
+import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
@@ -15,6 +16,31 @@ def pytest_collection_finish() -> None:
     """Take thousands of tests out of the garbage collector's sight: many of them run it, and it would see them all."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Skip what cannot run because there is no server, on a Python that SecantusDB has no release for.
+
+    The report of a failure is what is looked at, because the process that needs the server may not be this one. Where
+    there is a release, a server that is missing is a failure.
+    """
+    report = yield
+    if report.failed and (reason := _why_no_server()) is not None and reason.partition(":")[0] in report.longreprtext:
+        path, line, _ = report.location
+        report.outcome = "skipped"
+        report.longrepr = (path, line or 0, f"Skipped: {reason}")
+    return report
+
+
+def _why_no_server() -> str | None:
+    if sys.version_info < motor.embedded._PYTHON_WITHOUT_SECANTUSDB:
+        return None
+    try:
+        motor.embedded._find_program()
+    except ImportError as error:
+        return str(error)
+    return None
 
 
 @pytest.fixture(scope="session")

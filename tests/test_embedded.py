@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -187,6 +188,27 @@ def test_a_config_file_in_the_folder_is_not_read(tmp_path: Path, monkeypatch: py
         client.db.test.insert_one({})
 
 
+def test_a_config_file_in_the_home_folder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".secantus").mkdir()
+    (tmp_path / ".secantus" / "secantusd.toml").write_text("[server]\nauth = true\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Server() as server, pymongo_client(server.uri) as client:
+        client.db.test.insert_one({})
+
+
+@pytest.mark.parametrize("form", [["--config", "{}"], ["--config={}"]])
+def test_a_config_file_that_is_named_is_read(form: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "named.toml"
+    file.write_text("[server]\nauth = true\nport = 1\n")
+    arguments = [part.format(file) for part in form]
+    with (
+        Server(arguments=arguments) as server,
+        pymongo_client(server.uri) as client,
+        pytest.raises(pymongo.errors.OperationFailure),
+    ):
+        client.db.test.insert_one({})
+
+
 def test_more_arguments() -> None:
     fail_point = {"configureFailPoint": "failCommand", "mode": "off"}
     with Server(arguments=["--enable-test-commands", "--standalone"]) as server, pymongo_client(server.uri) as client:
@@ -200,8 +222,15 @@ def test_more_arguments() -> None:
         client.db.test.insert_one({})
 
 
-def test_the_port_stays_ours_whatever_the_arguments_say() -> None:
-    with Server(arguments=["--host", "0.0.0.0", "--storage-path", os.devnull]) as server:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--host", "0.0.0.0", "--port", "1", "--storage-path", os.devnull],
+        ["--host=0.0.0.0", "--port=1", f"--storage-path={os.devnull}"],
+    ],
+)
+def test_the_port_stays_ours_whatever_the_arguments_say(arguments: list[str]) -> None:
+    with Server(arguments=arguments) as server:
         ping(server.uri)
 
 
@@ -314,7 +343,8 @@ def test_failed_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_missing_secantusdb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "secantus", None)
+    monkeypatch.setattr(shutil, "which", lambda *args, **kwargs: None)
+    monkeypatch.setattr(motor.embedded, "_PYTHON_WITHOUT_SECANTUSDB", (4,))
     with pytest.raises(ImportError, match=r'pip install "motor\[embedded\]"'):
         Server().__enter__()
 

@@ -12,7 +12,7 @@ import motor
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.docs.pages import DOCS, pages
 
-NO_LAYERS = {"__init__", "__pycache__", "_embedded_child", "_version", "driver", "py"}
+NO_LAYERS = {"__init__", "__pycache__", "_embedded_server", "_version", "driver", "py"}
 
 
 def connection_strings() -> set[str]:
