@@ -85,7 +85,7 @@ def empty(tmp_path: Path) -> dict[str, str]:
     home = tmp_path / "home"
     home.mkdir()
     pins = tmp_path / "constraints.txt"
-    pins.write_text(locks.constraints(), "utf-8")
+    pins.write_text(locks.constraints(locks.DEVELOPMENT), "utf-8")
     return {
         **{name: value for name, value in os.environ.items() if NETWORK.fullmatch(name)},
         "HOME": str(home),

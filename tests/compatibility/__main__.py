@@ -17,7 +17,7 @@ from motor import version
 from tests import locks
 from tests.compatibility import record
 from tests.compatibility.interpreters import interpreter
-from tests.compatibility.promises import pythons
+from tests.compatibility.promises import oldest_python, pythons
 from tests.compatibility.suite import CannotInstall, Combination, Result, differences, run
 from tests.compatibility.versions import PACKAGES
 
@@ -75,9 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _on_every_python() -> list[Combination]:
-    found = {python: path for python in pythons() if (path := interpreter(python))}
-    lowest = [Combination(python, path, locks.LOWEST) for python, path in list(found.items())[:1]]
-    return lowest + [Combination(python, path, locks.DEVELOPMENT) for python, path in found.items()]
+    found = [(python, path) for python in pythons() if (path := interpreter(python))]
+    lowest = [Combination(python, path, locks.LOWEST) for python, path in found if python == oldest_python()]
+    return lowest + [Combination(python, path, locks.DEVELOPMENT) for python, path in found]
 
 
 def _newest() -> Combination:

@@ -63,9 +63,9 @@ def versions(lock: str, python: str | None = None) -> dict[str, str]:
     return {canonicalize_name(pin.name): _version(pin) for pin in pins(lock) if _applies(pin, python)}
 
 
-def constraints(*names: str) -> str:
+def constraints(name: str, *more: str) -> str:
     """What these locks pin, as lines for the file that `variables` is given."""
-    return "".join(sorted({f"{pin}\n" for name in names for pin in pins(name)}))
+    return "".join(sorted({f"{pin}\n" for each in (name, *more) for pin in pins(each)}))
 
 
 def variables(constraints: Path) -> dict[str, str]:
