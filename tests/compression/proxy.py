@@ -81,11 +81,12 @@ class CompressingProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened += 1
         self.open += 1
-        # Streams complain of a task that was cancelled.
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await self._serve(reader, writer, self.opened)
-        self.open -= 1
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._serve(reader, writer, self.opened)
+        finally:
+            self.open -= 1
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         from_server, to_server = await self._connections.open(_HOST, self._target, limit=2**20)

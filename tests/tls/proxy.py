@@ -64,8 +64,7 @@ class Proxy:
         self.opened += 1
         self.open += 1
         try:
-            # Streams complain of a task that was cancelled.
-            with contextlib.suppress(OSError, asyncio.CancelledError):
+            with contextlib.suppress(OSError):
                 if self.mute:
                     await reader.read()
                 else:
