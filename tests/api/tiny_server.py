@@ -9,7 +9,7 @@ from typing import Any
 
 import bson
 
-from tests import listening
+from tests.listening import Connections
 
 _HEADER = struct.Struct("<iiii")
 _OP_MSG = 2013
@@ -24,7 +24,7 @@ class TinyServer:
         self.connections = 0
         self.hold: set[str] = set()
         self.release = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._clients = Connections(self._serve)
 
     @property
     def uri(self) -> str:
@@ -33,21 +33,15 @@ class TinyServer:
         return f"mongodb://{host}:{port}/?directConnection=true"
 
     async def __aenter__(self) -> TinyServer:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1")
+        self._server = await asyncio.start_server(self._clients.accept, "127.0.0.1")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await listening.close(self._server)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._clients.end(self._server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self.connections += 1
         introduced = False
         try:
@@ -72,8 +66,6 @@ class TinyServer:
             pass
         finally:
             self.connections -= 1
-            self._tasks.discard(task)
-            writer.close()
 
 
 def _reply(name: str) -> dict[str, Any]:

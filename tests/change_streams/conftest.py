@@ -9,10 +9,10 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from tests.api.listening import Commands
 from tests.change_streams.feed import Feed
-from tests.driver.conftest import Connect, connect, server
+from tests.driver.conftest import Connect, connect, impatient_monitors, server
 from tests.driver.scripted import ScriptedServer
 
-__all__ = ["Connect", "connect", "server"]
+__all__ = ["Connect", "connect", "impatient_monitors", "server"]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import random
 
 from typing_extensions import Self
 
-from tests import listening
+from tests.listening import Connections
 
 _CHUNK = 65536
 
@@ -26,21 +26,17 @@ class CuttingProxy:
         self._dice = dice
         self._one_in = one_in
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(self._accept)
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connections.accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        await listening.close(self._server)
-        self.cut_all()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connections.end(self._server)
 
     def cut_all(self) -> None:
         """Reset every connection, whatever is under way on it."""
@@ -49,20 +45,16 @@ class CuttingProxy:
             self.cuts += 1
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self._writers.add(writer)
         try:
             await self._pass_on(reader, writer)
         finally:
             writer.transport.abort()
             self._writers.discard(writer)
-            self._tasks.discard(task)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            server_reader, server_writer = await asyncio.open_connection(*self._server_address)
+            server_reader, server_writer = await self._connections.open(*self._server_address)
         except OSError:
             # The server is being restarted.
             return

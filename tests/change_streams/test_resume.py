@@ -9,6 +9,8 @@ from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 from tests.change_streams.feed import START, Feed, failure, take, token
 from tests.driver.scripted import ScriptedServer, close
 
+pytestmark = pytest.mark.usefixtures("impatient_monitors")
+
 RESUMABLE = "ResumableChangeStreamError"
 
 FAILURES = {

@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from tests.compression.envelope import unwrap, wrap
 from tests.driver.scripted import until
+from tests.listening import Connections
 from tests.safety.messages import HEADER, MORE_TO_COME, flags_of, parse, with_fields
 
 _HOST = "127.0.0.1"
@@ -51,7 +52,7 @@ class CompressingProxy:
         self.open = 0
         self._knows = knows
         self._target = target
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(self._accept)
         self._server: asyncio.Server | None = None
 
     @property
@@ -66,35 +67,29 @@ class CompressingProxy:
         return [request for request in self.requests if request.name.lower() in wanted]
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, _HOST, limit=2**20)
+        self._server = await asyncio.start_server(self._connections.accept, _HOST, limit=2**20)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connections.end(self._server)
 
     async def all_closed(self) -> None:
         """Wait until no client is connected any more."""
         await until(lambda: not self.open, "every connection closed")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         self.opened += 1
         self.open += 1
-        # Streams complain of a task that was cancelled.
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await self._serve(reader, writer, self.opened)
-        self.open -= 1
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._serve(reader, writer, self.opened)
+        finally:
+            self.open -= 1
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        from_server, to_server = await asyncio.open_connection(_HOST, self._target, limit=2**20)
+        from_server, to_server = await self._connections.open(_HOST, self._target, limit=2**20)
         link = _Link(self, number)
         passing = [
             asyncio.ensure_future(_relay(reader, to_server, link.request)),

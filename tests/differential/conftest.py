@@ -25,7 +25,7 @@ def client_classes() -> list[tuple[str, type[Any]]]:
     return [("pymongo", AsyncMongoClient), ("motor", AsyncIOMotorClient)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def arena(server_uri: str) -> Iterator[Arena]:
     if pymongo.version_tuple < REFERENCE:
         pytest.skip("an older PyMongo differs from the newest too: in messages, in what it sends, in what it refuses")

@@ -8,13 +8,12 @@ broken text or a date past the year 9999 can still be made to send one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import struct
 from collections.abc import Sequence
 from types import TracebackType
 
-from tests import listening
+from tests.listening import Connections
 
 Change = tuple[re.Pattern[bytes], bytes]
 
@@ -37,12 +36,12 @@ class Proxy:
     def __init__(self, host: str, port: int, changes: Sequence[Change]) -> None:
         self._address = host, port
         self._changes = [(old, new.replace(b"\\", rb"\\")) for old, new in changes]
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(self._serve)
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> str:
         """Its URI."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connections.accept, "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()
         return f"mongodb://{host}:{port}/?directConnection=true"
 
@@ -50,20 +49,14 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
-        await listening.close(self._server)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connections.end(self._server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(*self._address)
-        for direction in (
+        server_reader, server_writer = await self._connections.open(*self._address)
+        await asyncio.gather(
             self._pass_on(reader, server_writer, ()),
             self._pass_on(server_reader, writer, self._changes),
-        ):
-            task = asyncio.get_running_loop().create_task(direction)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        )
 
     async def _pass_on(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, changes: Sequence[Change]
@@ -81,5 +74,3 @@ class Proxy:
             pass
         finally:
             sink.close()
-            with contextlib.suppress(OSError):
-                await sink.wait_closed()

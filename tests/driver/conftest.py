@@ -30,6 +30,12 @@ ONCE = {"retryReads": False, "retryWrites": False}
 
 
 @pytest.fixture
+def impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests in which servers fail on purpose, and half a second before they are asked again is long."""
+    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
+
+
+@pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:
     """A scripted server: the primary of a replica set of one. No client may leave a connection open on it."""
     async with ScriptedServer() as server:

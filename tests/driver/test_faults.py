@@ -35,6 +35,8 @@ from tests.driver.scripted import (
     silence,
 )
 
+pytestmark = pytest.mark.usefixtures("impatient_monitors")
+
 
 def right(request: Request) -> bytes:
     """The right answer."""

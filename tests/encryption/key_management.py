@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typing_extensions import Self
 
+from tests.listening import Connections
+
 from . import kmip
 
 HOST = "127.0.0.1"
@@ -57,8 +59,10 @@ class KeyManagement:
     connections: int = 0
     port: int = 0
     _script: deque[Action] = field(default_factory=deque)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
+
+    def __post_init__(self) -> None:
+        self._connections = Connections(self._accept)
 
     @property
     def address(self) -> str:
@@ -75,23 +79,16 @@ class KeyManagement:
         if self.wants_certificate:
             self.ca.configure_trust(context)
             context.verify_mode = ssl.CERT_REQUIRED
-        self._server = await asyncio.start_server(self._accept, HOST, self.port, ssl=context)
+        self._server = await asyncio.start_server(self._connections.accept, HOST, self.port, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        await self._connections.end(self._server)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 start = await reader.readexactly(8)
@@ -102,7 +99,6 @@ class KeyManagement:
                     return
                 await self._serve(await _read(start, reader), writer)
         finally:
-            self._tasks.discard(task)
             writer.transport.abort()
 
     async def _serve(self, request: HttpRequest, writer: asyncio.StreamWriter) -> None:

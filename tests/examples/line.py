@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from tests.examples.programs import PATIENCE
+from tests.listening import Connections
 
 
 class Line:
@@ -13,10 +14,10 @@ class Line:
     def __init__(self, target_port: int) -> None:
         self.port = 0
         self.asked = b""
+        self.connections = Connections(self._connect)
         self._target_port = target_port
         self._writers: set[asyncio.StreamWriter] = set()
         self._deaf: set[asyncio.StreamWriter] = set()
-        self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -39,19 +40,9 @@ class Line:
         while self.asked.count(what) < times:  # noqa: ASYNC110  # now and then is enough
             await asyncio.sleep(0.02)
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.create_task(self._connect(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
-
-    async def end(self) -> None:
-        """Break every connection, and wait until all is cleared away."""
-        self.cut()
-        await asyncio.gather(*self._connections)
-
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
+            there, back = await self.connections.open("127.0.0.1", self._target_port)
         except ConnectionError:
             writer.transport.abort()
             return
@@ -75,9 +66,9 @@ class Line:
 async def line_to(port: int) -> AsyncIterator[Line]:
     """A line to that port of this machine."""
     line = Line(port)
-    server = await asyncio.start_server(line.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(line.connections.accept, "127.0.0.1", 0)
     line.port = server.sockets[0].getsockname()[1]
-    async with server:
+    try:
         yield line
-        server.close()
-        await line.end()
+    finally:
+        await line.connections.end(server)

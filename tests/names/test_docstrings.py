@@ -27,6 +27,9 @@ MODULES = (
 
 FAMILIES = (motor.motor_asyncio, motor.motor_tornado)
 
+# One process makes the environment of Motor 3, and none waits for it.
+beside_motor_3 = pytest.mark.xdist_group("motor 3")
+
 MADE_BY_HAND = re.compile(r"Motor(Client|Database|Collection|Cursor|GridFSBucket|ClientEncryption)$")
 """The classes whose constructors applications call, or that are made of what a method is given."""
 
@@ -88,6 +91,7 @@ def test_every_parameter_of_a_constructor_is_described(cls: type[Any]) -> None:
     assert [name for name in names if not re.search(rf"`{name}`", described)] == []
 
 
+@beside_motor_3
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda module: module.__name__)
 def test_what_is_new_says_so(family: Any, motor_3: Surface) -> None:
     wrong = []
@@ -105,6 +109,7 @@ def test_what_is_new_says_so(family: Any, motor_3: Surface) -> None:
     assert wrong == []
 
 
+@beside_motor_3
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda module: module.__name__)
 def test_what_takes_more_says_so(family: Any, motor_3: Surface) -> None:
     wrong = []

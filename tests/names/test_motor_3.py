@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .comparing import names_of, narrower_module
 from .conftest import MODULES
 from .left_out import OF_MOTOR_3, needless, unexplained
 from .surface import INSTANCES, Surface, module_surface, motor_instances
+
+pytestmark = pytest.mark.xdist_group("motor 3")
 
 
 async def test_nothing_is_missing(motor_3: Surface) -> None:

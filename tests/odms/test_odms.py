@@ -54,6 +54,9 @@ REPORT = {
 }
 """What each of the applications must print."""
 
+# While one process makes their environment, others have better things to do than wait for it.
+pytestmark = pytest.mark.xdist_group("odms")
+
 newer_than_beanie = pytest.mark.skipif(sys.version_info >= (3, 14), reason="beanie 2.2 is for Python before 3.14")
 
 

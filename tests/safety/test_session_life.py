@@ -21,6 +21,8 @@ from tests.driver.scripted import Request, ScriptedServer, reply, when
 from tests.driver.test_cancellation import Cursors
 from tests.safety.listening import Commands
 
+pytestmark = pytest.mark.usefixtures("impatient_monitors")
+
 
 def session_of(request: Request) -> bytes:
     """The id of the session that a command was in."""

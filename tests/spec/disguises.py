@@ -18,6 +18,8 @@ from typing import Any
 import bson
 from bson.objectid import ObjectId
 
+from tests.listening import Connections
+
 Document = dict[str, Any]
 
 HOST = "127.0.0.1"
@@ -65,22 +67,26 @@ class Relay:
 
     def __post_init__(self) -> None:
         self._turns = cycle(self.disguises)
+        self._connections = Connections(self._accept)
 
     @property
     def address(self) -> str:
         """Where it listens."""
         return f"{HOST}:{self.port}"
 
-    async def open(self) -> asyncio.Server:
+    async def open(self) -> None:
         """Listen."""
-        listener = await asyncio.start_server(self._accept, HOST, self.port)
-        self.port = listener.sockets[0].getsockname()[1]
-        return listener
+        self._listener = await asyncio.start_server(self._connections.accept, HOST, self.port)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """End all of it."""
+        await self._connections.end(self._listener)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         disguise = next(self._turns)
         changes: dict[int, Change] = {}
-        server_reader, server_writer = await asyncio.open_connection(*self.server)
+        server_reader, server_writer = await self._connections.open(*self.server)
         there = asyncio.ensure_future(_forward(reader, server_writer, changes, disguise))
         back = asyncio.ensure_future(_forward(server_reader, writer, changes, disguise))
         try:
@@ -88,8 +94,6 @@ class Relay:
         finally:
             there.cancel()
             back.cancel()
-            server_writer.close()
-            writer.close()
 
 
 @contextmanager
@@ -98,24 +102,16 @@ def relays(*opened: Relay) -> Iterator[None]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    listeners = [asyncio.run_coroutine_threadsafe(relay.open(), loop).result() for relay in opened]
+    for relay in opened:
+        asyncio.run_coroutine_threadsafe(relay.open(), loop).result()
     try:
         yield
     finally:
-        asyncio.run_coroutine_threadsafe(_end(listeners), loop).result()
+        for relay in opened:
+            asyncio.run_coroutine_threadsafe(relay.close(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-async def _end(listeners: list[asyncio.Server]) -> None:
-    for listener in listeners:
-        listener.close()
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0)
 
 
 async def _forward(

@@ -17,6 +17,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from tests.listening import Connections
+
 HOST = "127.0.0.1"
 _MAX_UDP = 512
 
@@ -38,6 +40,7 @@ class DNSServer:
         self.queries: list[str] = []
         self.tcp_queries = 0
         self.port = 0
+        self._connections = Connections(self._serve_tcp)
         self._tcp: asyncio.Server | None = None
         self._udp: asyncio.DatagramTransport | None = None
 
@@ -50,7 +53,7 @@ class DNSServer:
     async def __aenter__(self) -> DNSServer:
         loop = asyncio.get_running_loop()
         while self._udp is None:
-            self._tcp = await asyncio.start_server(self._serve_tcp, HOST, 0)
+            self._tcp = await asyncio.start_server(self._connections.accept, HOST, 0)
             self.port = self._tcp.sockets[0].getsockname()[1]
             try:
                 self._udp, _ = await loop.create_datagram_endpoint(
@@ -67,10 +70,8 @@ class DNSServer:
         if self._udp is not None:
             self._udp.close()
         if self._tcp is not None:
-            self._tcp.close()
-            await self._tcp.wait_closed()
-        # A closed datagram transport closes its socket in the loop's next turn.
-        await asyncio.sleep(0)
+            # Its last turn of the loop is the one in which a closed datagram transport closes its socket.
+            await self._connections.end(self._tcp)
 
     def reply(self, wire: bytes) -> dns.message.Message | None:
         """The answer to a query; ``None`` if it gets none."""

@@ -10,6 +10,7 @@ import ssl
 from typing_extensions import Self
 
 from tests.driver.scripted import until
+from tests.listening import Connections
 
 _HOST = "127.0.0.1"
 
@@ -36,42 +37,34 @@ class Proxy:
         self.takes.set()
         self._target = target
         self._context = context
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(self._accept)
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         listening = socket.create_server((_HOST, 0))
         # Left to itself it would grow to hold whatever a client sends.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
-        self._server = await asyncio.start_server(self._accept, sock=listening, ssl=self._context)
+        self._server = await asyncio.start_server(self._connections.accept, sock=listening, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
-        self.reset()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connections.end(self._server)
 
     def reset(self) -> None:
         """Reset every connection."""
-        for task in self._tasks:
-            task.cancel()
+        self._connections.cancel()
 
     async def all_closed(self) -> None:
         """Wait until no client is connected any more."""
         await until(lambda: not self.open, "every connection closed")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         self.opened += 1
         self.open += 1
         try:
-            # Streams complain of a task that was cancelled.
-            with contextlib.suppress(OSError, asyncio.CancelledError):
+            with contextlib.suppress(OSError):
                 if self.mute:
                     await reader.read()
                 else:
@@ -81,7 +74,7 @@ class Proxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_connection(_HOST, self._target)
+        from_server, to_server = await self._connections.open(_HOST, self._target)
         passing = [
             asyncio.ensure_future(self._pass(reader, to_server)),
             asyncio.ensure_future(self._pass_back(from_server, writer)),

@@ -14,6 +14,7 @@ from pymongo.uri_parser import parse_uri
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import until
+from tests.listening import Connections
 from tests.tls.certificates import PASSPHRASE
 from tests.tls.loops import on_every_loop
 from tests.tls.proxy import Proxy
@@ -178,10 +179,10 @@ async def listening(
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             await action(reader, writer)
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1")
+    connections = Connections(serve)
+    server = await asyncio.start_server(connections.accept, "127.0.0.1")
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
+        await connections.end(server)

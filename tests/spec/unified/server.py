@@ -38,6 +38,7 @@ class TestServer:
         self._uri_of_several = uri_of_several or uri
         self.client = _client(uri)
         self._clients: dict[Address, MongoClient[dict[str, Any]]] = {}
+        self._given_up: set[tuple[int, str]] = set()
         hello = self.client.admin.command("hello")
         self._version = tuple(self.client.admin.command("buildInfo")["versionArray"][:3])
         self._parameters = self.client.admin.command({"getParameter": "*"})
@@ -108,10 +109,18 @@ class TestServer:
         return cluster_time
 
     def _await_idle(self) -> None:
-        """Wait for what a test before this one has given up, and the server is still doing: it may be a write."""
+        """Wait for what a test before this one has given up, and the server is still doing: it may be a write.
+
+        A connection that was left open is listed with its last command for ever: nobody is waited for twice.
+        """
         deadline = time.monotonic() + _IDLE_SECONDS
-        while any(map(_is_test, self.client.admin.command("currentOp")["inprog"])) and time.monotonic() < deadline:
+        while (busy := self._operations_of_tests() - self._given_up) and time.monotonic() < deadline:
             time.sleep(0.005)
+        self._given_up |= busy
+
+    def _operations_of_tests(self) -> set[tuple[int, str]]:
+        operations = filter(_is_test, self.client.admin.command("currentOp")["inprog"])
+        return {(operation["opid"], next(iter(operation["command"]))) for operation in operations}
 
     def documents(self, database: str, collection: str) -> list[dict[str, Any]]:
         """All documents of a collection, by their _id."""
