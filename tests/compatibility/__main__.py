@@ -21,7 +21,7 @@ from tests.compatibility.promises import oldest_python, pythons
 from tests.compatibility.suite import CannotInstall, Combination, Result, differences, run
 from tests.compatibility.versions import PACKAGES
 
-_TWO_PROCESSES = ("--numprocesses=2", "--dist=loadgroup")
+_THREE_PROCESSES = ("--numprocesses=3", "--dist=loadgroup")
 
 _WITHOUT_THE_RECORD = "--deselect=tests/docs/test_compatibility.py"
 """It fails on what has not been recorded, which is what a run that writes is there for."""
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write and of_pytest:
         parser.error("what is recorded must be a run of everything: take out the arguments of pytest, or --write")
     if not of_pytest and "MOTOR_TEST_URI" not in os.environ:
-        of_pytest += _TWO_PROCESSES
+        of_pytest += _THREE_PROCESSES
     if options.write:
         of_pytest.append(_WITHOUT_THE_RECORD)
 
