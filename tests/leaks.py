@@ -25,7 +25,6 @@ def _is_of(driver: ModuleType, task: asyncio.Task[Any]) -> bool:
 
 
 def _code_of(task: asyncio.Task[Any]) -> CodeType | None:
-    """The code of a coroutine or of a generator that is one; what is written in C has none."""
-    coroutine = task.get_coro()
-    code = getattr(coroutine, "cr_code", None) or getattr(coroutine, "gi_code", None)
+    """The code of its coroutine; what is written in C has none."""
+    code = getattr(task.get_coro(), "cr_code", None)
     return code if isinstance(code, CodeType) else None

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -154,11 +155,10 @@ def test_server_killed(number: signal.Signals, status: int) -> None:
 
 
 def test_server_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "stubborn"
-    program.write_text(
+    source = tmp_path / "stubborn.py"
+    source.write_text(
         textwrap.dedent(
             f"""\
-            #!{sys.executable}
             import signal, socket, sys, time
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             listening = socket.create_server(("{HOST}", int(sys.argv[sys.argv.index("--port") + 1])))
@@ -166,6 +166,8 @@ def test_server_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             """
         )
     )
+    program = tmp_path / "stubborn"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(source))} "$@"\n')
     program.chmod(0o755)
     monkeypatch.setattr(motor.embedded, "_find_program", lambda: str(program))
     monkeypatch.setattr(motor.embedded, "_STOP_SECONDS", 0.5)

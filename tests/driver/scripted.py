@@ -124,7 +124,8 @@ def answer_to(command: dict[str, Any]) -> dict[str, Any]:
         found = [{"_id": command["filter"]["_id"]}] if "_id" in command["filter"] else []
         return {"cursor": {"id": 0, "ns": namespace, "firstBatch": found}, "ok": 1}
     if name == "aggregate":
-        echoed = [{"_id": stage["$match"]["_id"]} for stage in command["pipeline"] if "$match" in stage]
+        matches = [stage["$match"] for stage in command["pipeline"] if "$match" in stage]
+        echoed = [{"_id": match["_id"]} for match in matches if "_id" in match]
         return {"cursor": {"id": 0, "ns": namespace, "firstBatch": echoed}, "ok": 1}
     if name == "killCursors":
         return {"cursorsKilled": command["cursors"], "ok": 1}
