@@ -45,8 +45,18 @@ _NESTED: Mapping[str, tuple[str, type]] = {
     "$clusterTime": ("clusterTime", Timestamp),
 }
 
-_OPTIONAL = ("setName", "setVersion", "electionId", "primary", "me", "msg", "logicalSessionTimeoutMinutes")
-"""What may as well be null."""
+_OPTIONAL = (
+    "setName",
+    "setVersion",
+    "electionId",
+    "primary",
+    "me",
+    "msg",
+    "logicalSessionTimeoutMinutes",
+    "topologyVersion",
+    "lastWriteDate",
+)
+"""What may as well be null; of the fields of a document also what may not be there."""
 
 
 def read_hello(document: dict[str, Any], address: Address, awaitable: bool = False) -> Hello[dict[str, Any]]:
@@ -66,8 +76,10 @@ def read_hello(document: dict[str, Any], address: Address, awaitable: bool = Fal
         if document.get(name, 1) <= 0:
             raise _nonsense(address, name, document[name])
     for name, (field, kind) in _NESTED.items():
-        if name in document and not isinstance(document[name].get(field), kind):
-            raise _nonsense(address, name, document[name])
+        if document.get(name) is not None:
+            value = document[name].get(field)
+            if not isinstance(value, kind) and not (value is None and field in _OPTIONAL):
+                raise _nonsense(address, name, document[name])
     return Hello(document, awaitable)
 
 
