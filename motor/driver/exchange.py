@@ -97,7 +97,7 @@ class Exchange:
             )
         try:
             if not acknowledged:
-                await self._send_unacknowledged(connection, message)
+                await self._send_unacknowledged(server, connection, message)
                 reply: Any = {"ok": 1}
             else:
                 if operation.exhaust:
@@ -219,8 +219,8 @@ class Exchange:
         _check_size(operation.name, len(document), connection, acknowledged)
         return op_msg.encode(request_id, document, flags)
 
-    async def _send_unacknowledged(self, connection: Connection, message: bytes) -> None:
-        if not connection.is_writable:
+    async def _send_unacknowledged(self, server: Server, connection: Connection, message: bytes) -> None:
+        if not server.description.is_writable:
             raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
         await connection.send_unacknowledged(message)
 

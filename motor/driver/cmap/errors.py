@@ -42,6 +42,13 @@ def _described(reason: BaseException | str) -> str:
     return str(reason)
 
 
+def another(error: Exception) -> Exception:
+    """An exception that says the same as `error`: each operation has one of its own, which it may label."""
+    said_again = type(error)(*error.args)
+    said_again.__cause__ = error.__cause__
+    return said_again
+
+
 SENSELESS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What reading a reply raises that is no reply to what was asked."""
 
@@ -74,9 +81,11 @@ def sensible(source: Address | str) -> Iterator[None]:
 def mark_overloaded(error: AutoReconnect) -> None:
     """Label an error that kept a connection from being established: the server is likely to be overloaded, not gone.
 
-    Not so a name that cannot be resolved or a certificate that is refused. Source: the MongoDB specification "Client
-    Backpressure".
+    Not so a name that cannot be resolved, a certificate that is refused, or what the server itself has answered.
+    Source: the MongoDB specification "Client Backpressure".
     """
+    if type(error) not in (AutoReconnect, NetworkTimeout):
+        return
     cause = error.__cause__
     if isinstance(cause, (ssl.SSLError, socket.gaierror)) and not isinstance(cause, ssl.SSLEOFError):
         return

@@ -71,7 +71,6 @@ async def shake_hands(
     connection.max_message_size = min(hello.max_message_size, MAX_MESSAGE_SIZE)
     connection.max_write_batch_size = hello.max_write_batch_size
     connection.max_wire_version = hello.max_wire_version
-    connection.is_writable = hello.is_writable
     connection.is_replica_set_member = hello.server_type in _REPLICA_SET_MEMBERS
     connection.is_mongos = hello.server_type == SERVER_TYPE.Mongos
     connection.is_standalone = hello.server_type == SERVER_TYPE.Standalone
