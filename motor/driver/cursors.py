@@ -14,8 +14,7 @@ from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver import timeouts
 from motor.driver.background import retrieve, start_task
 from motor.driver.cmap.errors import format_address
-from motor.driver.cmap.pin import Pin
-from motor.driver.cmap.pool import PinHolder
+from motor.driver.cmap.pin import Pin, PinHolder
 from motor.driver.deployment import Deployment
 from motor.driver.execution import Execution
 from motor.driver.executor import Executor, kill_cursor

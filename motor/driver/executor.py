@@ -112,11 +112,16 @@ class Executor:
                 except asyncio.CancelledError:
                     if execution.server_session is not None:
                         execution.server_session.dirty = True
-                    if pin is not None and connection is not None and connection.busy:
+                    if pin is not None and connection is not None and not connection.at_rest:
                         connection.close()
                     raise
                 finally:
-                    if session is not None and connection is not None and connection.busy:
+                    if (
+                        session is not None
+                        and connection is not None
+                        and session.in_transaction
+                        and not connection.at_rest
+                    ):
                         session.transaction.abandoned = connection.settled()
                     if server is not None:
                         server.operation_count -= 1

@@ -51,8 +51,8 @@ def check_books(pool: Pool) -> None:
     assert len(waiting) == len(idle(pool))
     assert not waiting & draining
     assert waiting | draining <= pool._open
-    assert all(not connection.busy and not connection.closed for connection in waiting)
-    assert all(connection.busy and not connection.closed for connection in draining)
+    assert all(connection.at_rest and not connection.closed for connection in waiting)
+    assert not any(connection.at_rest or connection.closed for connection in draining)
     assert not any(pool.generations.is_stale(connection.generation, connection.service_id) for connection in waiting)
     maximum = pool.options.pool_options.max_pool_size
     assert not maximum or pool.size <= maximum

@@ -341,7 +341,8 @@ async def test_wait_for_and_its_timeout(server, connect):
             await asyncio.wait_for(client.db.c.find_one({"_id": "slow"}), 0.03)
     await asyncio.gather(*(find_one(client, number) for number in range(10)))
     await server.until(lambda: at_rest(pool_of(client)))
-    assert server.opened <= 3
+    # The monitor's, two, and two in place of those whose replies took too long for who waited.
+    assert server.opened <= 5
 
 
 async def test_the_session_of_a_cancelled_operation_is_not_used_again(server, connect):

@@ -88,7 +88,7 @@ async def storm(uri: str, seed: int, restart: Callable[[], Awaitable[None]] | No
     await until(lambda: not pool._draining)
     assert pool.size <= POOL_SIZE
     assert pool.in_use == 0
-    assert all(not connection.closed and not connection.busy for connection in pool._idle)
+    assert all(not connection.closed and connection.at_rest for connection in pool._idle)
     await client.drop_database(numbers.database.name)
     await client.close()
     gc.collect()

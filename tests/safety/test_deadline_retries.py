@@ -12,7 +12,7 @@ from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.inside import at_rest, idle, pool_of
-from tests.driver.scripted import close, reply, when
+from tests.driver.scripted import close, reply, until, when
 from tests.safety.listening import Commands
 
 UNREACHABLE = 6
@@ -113,6 +113,7 @@ async def test_on_a_real_server_too(uri, connect):
     data = {"failCommands": ["find"], "blockConnection": True, "blockTimeMS": 500, "appName": "draining"}
     await client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
     await too_late(client)
+    await until(lambda: at_rest(pool_of(client)))
     await client.db.c.find_one()
     assert idle(pool_of(client)) == [connection]
     assert not connection.closed

@@ -17,23 +17,29 @@ from bson.objectid import ObjectId
 from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, OperationFailure, ProtocolError
 
-from motor._pymongo import MAX_BSON_SIZE, MAX_WRITE_BATCH_SIZE, Address, check_command_response, ssl_context_of
-from motor.driver.cmap.errors import ANOTHER_SERVER, UNREADABLE, connection_failure, format_address, senseless_reply
+from motor._pymongo import (
+    MAX_BSON_SIZE,
+    MAX_WRITE_BATCH_SIZE,
+    Address,
+    check_command_response,
+    ssl_context_of,
+)
+from motor.driver.cmap.errors import (
+    ANOTHER_SERVER,
+    UNREADABLE,
+    another,
+    connection_failure,
+    format_address,
+    senseless_reply,
+)
+from motor.driver.cmap.expanding import ExpandingReader
 from motor.driver.cmap.opening import LATE_TIMER_GRACE, open_transport, unanswered
-from motor.driver.wire import compression, op_msg
+from motor.driver.cmap.writing import PIECE, MessageWriter
+from motor.driver.wire import op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
 from motor.driver.wire.header import OP_MSG, next_request_id
-from motor.driver.wire.reader import MessageReader
 
 _REPLY_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
-
-_LARGE_EXPANDED = 256 * 1024
-"""Messages that claim to be no larger than this, in bytes, are expanded on the event loop: it takes a millisecond."""
-
-_PIECE = 256 * 1024
-"""Messages larger than this, in bytes, are handed to the transport piece by piece. Of a whole one it would copy what it
-cannot send at once; with TLS it would also encrypt all of it before the event loop has its next turn.
-"""
 
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server's complaint begins that it was not spoken to in TLS."""
@@ -47,20 +53,20 @@ class Authentication(Protocol):
         ...
 
 
-class Connection(MessageReader, asyncio.BufferedProtocol):
+class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
     """A protocol that carries one command at a time.
 
-    `busy` is true from the moment a command is sent until its whole reply has come, whoever still waits for it. A
-    connection that is busy is handed to nobody, so a reply can never reach the wrong caller.
+    It is :attr:`at_rest` again when all of the command has been sent and its whole reply has come, whoever still waits
+    for it. Until then it is handed to nobody, so a reply can never reach the wrong caller.
     """
 
     def __init__(self, address: Address, options: ClientOptions, connection_id: int = 0, generation: int = 0) -> None:
-        super().__init__()
+        ExpandingReader.__init__(self)
+        MessageWriter.__init__(self, asyncio.get_running_loop())
         self.address = address
         self.options = options
         self.id = connection_id
         self.generation = generation
-        self.loop = asyncio.get_running_loop()
         self.closed = False
         self.checked_out = False
         self.watched = False
@@ -68,7 +74,6 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.max_bson_size = MAX_BSON_SIZE
         self.max_write_batch_size = MAX_WRITE_BATCH_SIZE
         self.max_wire_version = 0
-        self.is_writable = False
         self.is_replica_set_member = False
         self.is_standalone = False
         self.is_mongos = False
@@ -78,28 +83,21 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self.server_connection_id: int | None = None
         self.service_id: ObjectId | None = None
         self.last_round_trip = 0.0
-        self.on_idle: Callable[[Connection], None] | None = None
+        self.on_rest: Callable[[Connection], None] | None = None
         self.on_closed: Callable[[Connection], None] | None = None
-        self._transport: asyncio.Transport | None = None
         self._reply: asyncio.Future[op_msg.Message] | None = None
-        self._expected = 0
+        self._expected: int | None = None
         self._streaming = False
         self._streamed: deque[op_msg.Message] = deque()
         self._on_abandoned: Callable[[op_msg.Message], None] | None = None
-        self._unclaimed: op_msg.Message | None = None
         self._failure: Exception | None = None
-        self._unsent: deque[memoryview] = deque()
-        self._paused = False
-        self._writable: asyncio.Future[None] | None = None
         self._flushes = False
         self._settled: asyncio.Future[None] | None = None
-        self._expanding = False
-        self._behind: deque[tuple[int, int, int, bytes | memoryview]] = deque()
 
     @property
-    def busy(self) -> bool:
-        """Whether a reply is still to come."""
-        return self._reply is not None or self._streaming
+    def at_rest(self) -> bool:
+        """Whether nothing is under way: no reply is to come, none is kept for somebody, nothing is left to be sent."""
+        return self._reply is None and self._writable is None and not self._streaming and not self._streamed
 
     @property
     def streaming(self) -> bool:
@@ -113,14 +111,18 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         """
         await open_transport(self, self.address, self.options)
 
+    def check_open(self) -> None:
+        """Raises what has closed it, if it is closed."""
+        if self._failure is not None:
+            raise another(self._failure)
+
     def send(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
         """Send a whole message; the future gets its reply."""
         if self._failure is not None:
-            raise self._failure
+            raise another(self._failure)
         reply = self._reply = self.loop.create_future()
         self._expected = request_id
-        self._unclaimed = None
-        if len(message) > _PIECE or self._unsent:
+        if len(message) > PIECE or self._unsent:
             self._write_in_pieces(message)
         else:
             transport: Any = self._transport
@@ -144,22 +146,25 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         if self._streamed:
             reply.set_result(self._streamed.popleft())
             if not self.closed:
-                cast(asyncio.Transport, self._transport).resume_reading()
+                self.go_on_reading()
         elif self._failure is not None:
-            raise self._failure
+            raise another(self._failure)
         else:
             self._reply = reply
         return reply
 
     def abandon(self, take: Callable[[op_msg.Message], None]) -> None:
-        """Nobody waits any more for the reply: `take` gets it when it comes, or now if it has come in the meantime."""
-        if self._unclaimed is not None:
-            take(self._unclaimed)
-        elif self.busy:
+        """Nobody waits any more for the reply that is to come: `take` gets it, and it is kept by nobody else."""
+        if self._reply is not None:
             self._on_abandoned = take
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits until it is at rest."""
+        return self._settled is not None
+
     def settled(self) -> asyncio.Future[None]:
-        """Done when the reply that nobody waits for any more has come, or the connection is closed."""
+        """Done when the connection is at rest, or closed."""
         if self._settled is None:
             self._settled = self.loop.create_future()
         return self._settled
@@ -167,12 +172,12 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
     async def send_unacknowledged(self, message: bytes) -> None:
         """Send a message that has no reply; wait while the transport's buffer is full."""
         if self._failure is not None:
-            raise self._failure
+            raise another(self._failure)
         self._write_in_pieces(message)
         while self._writable is not None and self._failure is None:
             await asyncio.shield(self._writable)
         if self._failure is not None:
-            raise self._failure
+            raise another(self._failure)
 
     async def command(
         self, database: str, command: dict[str, Any], timeout: float | None = None, exhaust: bool = False
@@ -241,6 +246,14 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
                 self._transport.abort()
         self._finish()
 
+    def stop_reading(self) -> None:
+        """Leave with the server what it sends."""
+        cast(asyncio.Transport, self._transport).pause_reading()
+
+    def go_on_reading(self) -> None:
+        """Read what the server sends."""
+        cast(asyncio.Transport, self._transport).resume_reading()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is up."""
         self._transport = cast(asyncio.Transport, transport)
@@ -267,52 +280,13 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
         self._streaming = False
         if reply is not None and not reply.done():
             reply.set_exception(self._failure or AutoReconnect("connection closed"))
-        self._unsent.clear()
+        self._on_abandoned = None
         # An error's traceback may keep the connection alive, and with it what was set aside for a message.
         self._large = None
-        self._wake_writer()
-        self._wake_settling()
+        self._discard_unsent()
+        self._settle()
         if self.on_closed is not None:
             self.on_closed(self)
-
-    def _write_in_pieces(self, message: bytes) -> None:
-        self._unsent.append(memoryview(message))
-        if len(self._unsent) == 1:
-            self._write_piece()
-
-    def _write_piece(self) -> None:
-        """Write one piece. The next follows in another turn, or when the transport can take it."""
-        if not self._unsent or self._paused:
-            return
-        message = self._unsent.popleft()
-        if len(message) > _PIECE:
-            self._unsent.appendleft(message[_PIECE:])
-        if self._unsent:
-            self.loop.call_soon(self._write_piece)
-            if self._writable is None:
-                self._writable = self.loop.create_future()
-        cast(asyncio.Transport, self._transport).write(message[:_PIECE])
-        if not self._unsent and not self._paused:
-            self._wake_writer()
-
-    def _wake_writer(self) -> None:
-        writable, self._writable = self._writable, None
-        if writable is not None and not writable.done():
-            writable.set_result(None)
-
-    def pause_writing(self) -> None:
-        """The transport's buffer is full."""
-        self._paused = True
-        if self._writable is None:
-            self._writable = self.loop.create_future()
-
-    def resume_writing(self) -> None:
-        """The transport's buffer has drained."""
-        self._paused = False
-        if self._unsent:
-            self.loop.call_soon(self._write_piece)
-        else:
-            self._wake_writer()
 
     def message_received(self, request_id: int, response_to: int, opcode: int, body: bytes | memoryview) -> None:
         """A whole message has come: it is the awaited reply, or the connection is of no use any more."""
@@ -339,72 +313,47 @@ class Connection(MessageReader, asyncio.BufferedProtocol):
             self.protocol_error(ProtocolError("Got an OP_MSG with moreToCome that nobody asked for"))
             return
         self._streaming = message.more_to_come
-        self._reply = None
         if reply is None:
             self._streamed.append(message)
             # No more than this one and what is under way, until somebody asks for it.
-            cast(asyncio.Transport, self._transport).pause_reading()
+            self.stop_reading()
         elif not reply.done():
+            self._reply = None
             reply.set_result(message)
-        elif not self._streaming:
-            self._drained(message)
+        elif self._streaming:
+            self._reply = None
+        else:
+            # Whoever has given it up may still have to say so, in a turn of the loop that is due.
+            self._expected = None
+            self.loop.call_soon(self._abandoned, message)
 
-    def _expand(self, body: bytes | memoryview, request_id: int, response_to: int) -> None:
-        """Go on with the message within a compressed one; a large one is expanded in a thread."""
-        if compression.claimed_size(body) <= _LARGE_EXPANDED:
-            try:
-                opcode, expanded = compression.decompress(body, self.max_message_size)
-            except ProtocolError as error:
-                self.protocol_error(error)
-            else:
-                self._expanded(request_id, response_to, opcode, expanded)
-            return
-        expanding = self.loop.run_in_executor(None, compression.decompress, body, self.max_message_size)
-        self._expanding = True
-        # What comes meanwhile has to wait, so that replies stay in order; what is here already waits with us.
-        cast(asyncio.Transport, self._transport).pause_reading()
-        expanding.add_done_callback(lambda done: self._expanded_in_thread(done, request_id, response_to))
-
-    def _expanded_in_thread(
-        self, expanding: asyncio.Future[tuple[int, bytes]], request_id: int, response_to: int
-    ) -> None:
-        self._expanding = False
-        error = expanding.exception()
+    def _abandoned(self, message: op_msg.Message) -> None:
+        """A reply has come that nobody waits for any more."""
         if self.closed:
             return
-        cast(asyncio.Transport, self._transport).resume_reading()
-        if error is None:
-            self._expanded(request_id, response_to, *expanding.result())
-        else:
-            self.protocol_error(ProtocolError(str(error)))
-        while self._behind and not self._expanding and not self.closed:
-            self.message_received(*self._behind.popleft())
-
-    def _expanded(self, request_id: int, response_to: int, opcode: int, body: bytes) -> None:
-        if opcode == OP_COMPRESSED:
-            self.protocol_error(ProtocolError("Got an OP_COMPRESSED within another"))
-        else:
-            self.message_received(request_id, response_to, opcode, body)
-
-    def _drained(self, message: op_msg.Message) -> None:
-        """A reply has come that nobody waits for any more."""
+        self._reply = None
         take, self._on_abandoned = self._on_abandoned, None
-        if take is not None:
-            take(message)
-        else:
-            self._unclaimed = message
-        self._wake_settling()
-        if self.on_idle is not None:
-            self.on_idle(self)
+        try:
+            if take is not None:
+                take(message)
+        finally:
+            self.come_to_rest()
 
-    def _wake_settling(self) -> None:
+    def come_to_rest(self) -> None:
+        """Something that was under way has ended: if nothing else is, tell who waits for that."""
+        if self.at_rest and not self.closed:
+            self._settle()
+            if self.on_rest is not None:
+                self.on_rest(self)
+
+    def _settle(self) -> None:
         settled, self._settled = self._settled, None
         if settled is not None:
             settled.set_result(None)
 
     def partly_received(self) -> None:
         """What nobody has asked for must not be waited for when somebody does."""
-        if not self.busy:
+        if self._reply is None and not self._streaming:
             self.protocol_error(ProtocolError("Got the beginning of a message that nobody asked for"))
 
     def doubt(self, error: Exception) -> None:

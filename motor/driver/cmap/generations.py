@@ -32,4 +32,4 @@ class Generations:
 
     def is_stale(self, generation: int, service_id: ObjectId | None = None) -> bool:
         """Whether the pool was cleared since."""
-        return generation != self.current(service_id)
+        return generation != (self._overall if service_id is None else self._services.get(service_id, 0))

@@ -4,8 +4,20 @@ a transaction.
 
 from __future__ import annotations
 
+from enum import Enum
+from typing import TYPE_CHECKING
+
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.pool import PinHolder, Pool
+
+if TYPE_CHECKING:
+    from motor.driver.cmap.pool import Pool
+
+
+class PinHolder(Enum):
+    """What may keep a connection to itself behind a load balancer."""
+
+    CURSOR = "cursor"
+    TRANSACTION = "transaction"
 
 
 class Pin:

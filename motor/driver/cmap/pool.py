@@ -2,45 +2,53 @@
 
 Source: the MongoDB specification "Connection Monitoring and Pooling". An idle connection is handed over without
 awaiting anything (:meth:`Pool.take`); only when there is none does the caller wait, first come first served
-(:meth:`Pool.check_out`). Connections are opened by tasks of the pool's own, `maxConnecting` at a time, so that a caller
-that gives up leaves none half open.
+(:meth:`Pool.check_out`). Every connection that nobody uses comes in by the same door (:meth:`Pool.check_in`).
+
+Nobody pays for those who have gone: a reply or an opening that they have left behind is waited for as long as it is in
+nobody's way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, auto
 
 from bson.objectid import ObjectId
 from pymongo.client_options import ClientOptions
-from pymongo.errors import AutoReconnect, InvalidOperation, WaitQueueTimeoutError
+from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError, WaitQueueTimeoutError
 from pymongo.monitoring import ConnectionCheckOutFailedReason, ConnectionClosedReason
 
 from motor._pymongo import Address, non_default_pool_options
 from motor.driver import timeouts
-from motor.driver.background import start_task
-from motor.driver.cmap.authentication import Authentication
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.errors import connection_failure, mark_overloaded
+from motor.driver.cmap.errors import connection_failure
 from motor.driver.cmap.generations import Generations
-from motor.driver.cmap.handshake import shake_hands
+from motor.driver.cmap.pending import PendingConnections, establish
+from motor.driver.cmap.pin import PinHolder
+from motor.driver.cmap.wait_queue import Waiter, WaitQueue, waited_too_long
 from motor.driver.events.pool import PoolMonitor
 
 DRAIN_TIMEOUT = 5.0
 """How many seconds an abandoned reply may take to come before its connection is closed."""
 
+PATIENCE = 0.2
+"""How many seconds an abandoned reply may take when somebody waits for a connection, before its own has to make way for
+a new one. Many replies come sooner, and then none has to be opened.
+"""
+
 MAINTENANCE_INTERVAL = 1.0
 """Seconds between two looks at what is idle too long or missing, in pools that have minPoolSize or maxIdleTimeMS."""
 
 
-class PinHolder(Enum):
-    """What may keep a connection to itself behind a load balancer."""
+class _State(Enum):
+    """`REMOVED` is the pool of a server that has left the deployment, `CLOSED` that of a client that was closed."""
 
-    CURSOR = "cursor"
-    TRANSACTION = "transaction"
+    PAUSED = auto()
+    READY = auto()
+    REMOVED = auto()
+    CLOSED = auto()
 
 
 class Pool:
@@ -51,8 +59,9 @@ class Pool:
         address: Address,
         options: ClientOptions,
         monitor: PoolMonitor,
-        on_error: Callable[[Exception, int], None],
+        on_error: Callable[[Exception, Connection], None],
     ) -> None:
+        """`on_error` is told what has kept a connection from being opened."""
         self.address = address
         self.options = options
         self.generations = Generations()
@@ -62,19 +71,19 @@ class Pool:
         self._on_error = on_error
         self._max_size = pool_options.max_pool_size or float("inf")
         self._min_size = pool_options.min_pool_size
-        self._max_connecting = pool_options.max_connecting
         self._max_idle_time = pool_options.max_idle_time_seconds
         self._wait_queue_timeout = pool_options.wait_queue_timeout
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
-        self._opening: set[asyncio.Task[None]] = set()
-        self._waiters: deque[asyncio.Future[Connection]] = deque()
+        self._opening = PendingConnections(pool_options.max_connecting)
+        self._waiters = WaitQueue()
         self._draining: dict[Connection, asyncio.TimerHandle] = {}
         self._maintenance: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
         self._next_connection_id = 1
-        self._paused = True
-        self._closed = False
+        self._state = _State.PAUSED
+        self._ended = False
         monitor.pool_created(non_default_pool_options(options))
 
     @property
@@ -89,8 +98,8 @@ class Pool:
 
     def ready(self) -> None:
         """The server is known to be there: connections may be opened."""
-        if self._paused and not self._closed:
-            self._paused = False
+        if self._state is _State.PAUSED:
+            self._state = _State.READY
             self._monitor.pool_ready()
             if self._min_size or self._max_idle_time is not None:
                 self._maintain()
@@ -129,63 +138,94 @@ class Pool:
         return connection
 
     def check_in(self, connection: Connection) -> None:
-        """Take a connection back: to the next who waits, to the idle ones, or to drain if its reply is still to
-        come.
+        """The way of every connection into the pool, whoever had it: one that is at rest, and not to be closed, goes to
+        the next who waits, or to the idle ones.
         """
         connection.checked_out = False
         if connection.watched:
+            connection.watched = False
             self._monitor.checked_in(connection.id)
         if connection.closed:
-            reason = ConnectionClosedReason.POOL_CLOSED if self._closed else ConnectionClosedReason.ERROR
-            self._monitor.connection_closed(connection.id, reason)
-        elif self._closed:
+            self._monitor.connection_closed(connection.id, self._reason_for_failure)
+        elif self._ended:
             self._close(connection, ConnectionClosedReason.POOL_CLOSED)
         elif self.generations.is_stale(connection.generation, connection.service_id):
             self._close(connection, ConnectionClosedReason.STALE)
-        elif connection.busy:
-            self._draining[connection] = self._loop.call_later(
-                DRAIN_TIMEOUT, self._close, connection, ConnectionClosedReason.ERROR
-            )
+        elif not connection.at_rest:
+            self._drain(connection)
+        elif self._waiters and self._waiters.serve(connection):
+            connection.checked_out = True
         else:
-            self._hand_over(connection)
+            if self._max_idle_time is not None:
+                connection.idle_since = time.monotonic()
+            self._idle.append(connection)
 
     def clear(self, service_id: ObjectId | None = None, interrupt: bool = False) -> None:
         """The server has failed: close what is idle, let what is in use close when it is returned, refuse who waits.
 
         With `interrupt` what is in use is closed, too. Behind a load balancer only one service's connections are stale.
         """
-        if self._closed:
+        if self._ended:
             return
-        was_paused = self._paused
+        was_ready = self._state is _State.READY
         self.generations.advance(service_id)
         if not self.options.load_balanced:
-            self._paused = True
-        if not was_paused:
+            self._state = _State.PAUSED
+            self._stop_timers()
+            self._opening.give_up(0)
+        if was_ready:
             self._monitor.pool_cleared(service_id, interrupt)
         for connection in [*self._idle, *self._draining]:
             if self.generations.is_stale(connection.generation, connection.service_id):
                 self._close(connection, ConnectionClosedReason.STALE)
         if interrupt:
             self._interrupt()
-        if self._paused:
-            self._fail_waiters(self._paused_error())
+        if self._state is _State.PAUSED:
+            self._waiters.fail_all(self._refusal)
+
+    def remove(self) -> None:
+        """The server has left the deployment: refuse who waits or comes later. What is in use is closed when it is
+        returned.
+        """
+        if not self._ended:
+            self._end(_State.REMOVED)
+            self._monitor.pool_closed()
 
     def close(self) -> None:
         """Close every connection, and refuse all who wait or come later."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._maintenance is not None:
-            self._maintenance.cancel()
-        for task in self._opening:
-            task.cancel()
-        self._fail_waiters(self._closed_error())
-        for connection in list(self._open):
-            if connection.checked_out:
+        previous = self._state
+        if previous is not _State.CLOSED:
+            self._end(_State.CLOSED)
+            for connection in list(self._open):
                 connection.close()
-            else:
-                self._close(connection, ConnectionClosedReason.POOL_CLOSED)
-        self._monitor.pool_closed()
+            if previous is not _State.REMOVED:
+                self._monitor.pool_closed()
+
+    def _end(self, state: _State) -> None:
+        self._state = state
+        self._ended = True
+        self._stop_timers()
+        self._opening.end()
+        self._waiters.fail_all(self._refusal)
+        for connection in [*self._idle, *self._draining]:
+            self._close(connection, ConnectionClosedReason.POOL_CLOSED)
+
+    def _drain(self, connection: Connection) -> None:
+        if connection.streaming:
+            # Nothing but its end keeps the server from going on.
+            self._close(connection, ConnectionClosedReason.ERROR)
+        else:
+            connection.idle_since = time.monotonic()
+            self._draining[connection] = self._loop.call_later(
+                DRAIN_TIMEOUT, self._close, connection, ConnectionClosedReason.ERROR
+            )
+            self._provide()
+
+    def _drained(self, connection: Connection) -> None:
+        timer = self._draining.pop(connection, None)
+        if timer is not None:
+            timer.cancel()
+            self.check_in(connection)
 
     def _pop_idle(self) -> Connection | None:
         while self._idle:
@@ -198,122 +238,108 @@ class Pool:
         return None
 
     async def _wait_for_connection(self) -> Connection:
-        if self._closed:
-            raise self._closed_error()
-        if self._paused:
-            raise self._paused_error()
-        waiter: asyncio.Future[Connection] = self._loop.create_future()
-        self._waiters.append(waiter)
-        self._open_more()
+        if self._state is not _State.READY:
+            raise self._refusal()
+        waiter = self._waiters.join()
+        self._provide()
         timeout: float | None = timeouts.configured() or self._wait_queue_timeout
-        timer = self._start_timer(waiter, timeout) if timeout else None
+        timer = None
+        if timeout:
+            left = timeouts.remaining()
+            timer = self._loop.call_later(timeout if left is None else max(left, 0), self._expire, waiter, timeout)
         try:
             return await waiter
         except (asyncio.CancelledError, WaitQueueTimeoutError):
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            elif waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_back(waiter.result())
+            connection = self._waiters.leave(waiter)
+            if connection is not None:
+                self.check_in(connection)
+            self._opening.give_up(max(len(self._waiters), self._min_size - len(self._open)))
             raise
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _start_timer(self, waiter: asyncio.Future[Connection], timeout: float) -> asyncio.TimerHandle:
-        left = timeouts.remaining()
-        return self._loop.call_later(timeout if left is None else max(left, 0), self._expire, waiter, timeout)
-
-    def _give_back(self, connection: Connection) -> None:
-        """Take back what was handed over to somebody who has gone in the meantime."""
-        connection.checked_out = False
-        if not connection.closed:
-            self._hand_over(connection)
+    @property
+    def _reason_for_failure(self) -> str:
+        """Why a connection is closed that has failed: when the pool has ended, for that."""
+        return ConnectionClosedReason.POOL_CLOSED if self._ended else ConnectionClosedReason.ERROR
 
     def _failure_reason(self, error: BaseException) -> str:
-        if self._closed:
+        if self._ended:
             return ConnectionCheckOutFailedReason.POOL_CLOSED
         if isinstance(error, WaitQueueTimeoutError):
             return ConnectionCheckOutFailedReason.TIMEOUT
         return ConnectionCheckOutFailedReason.CONN_ERROR
 
     def _close(self, connection: Connection, reason: str) -> None:
-        if not connection.closed:
-            connection.on_closed = None
-            connection.close()
-            self._forget(connection)
-            self._monitor.connection_closed(connection.id, reason)
+        self._discard(connection, reason)
+        self._provide()
+
+    def _discard(self, connection: Connection, reason: str) -> None:
+        connection.on_closed = None
+        connection.close()
+        self._forget(connection)
+        self._monitor.connection_closed(connection.id, reason)
 
     def _lost(self, connection: Connection) -> None:
         """A connection has closed by itself; one in use is reported when it is returned."""
         self._forget(connection)
         if not connection.checked_out:
             self._monitor.connection_closed(connection.id, ConnectionClosedReason.ERROR)
+        self._provide()
 
     def _interrupt(self) -> None:
-        for task in self._opening:
-            task.cancel()
-        error = connection_failure(self.address, self.options, "connection pool cleared while the operation ran")
+        self._opening.end()
         for connection in list(self._open):
             if connection.checked_out and self.generations.is_stale(connection.generation, connection.service_id):
-                connection.close(error)
+                connection.close(self._failed("connection pool cleared while the operation ran"))
 
-    def _fail_waiters(self, error: Exception) -> None:
-        waiters, self._waiters = self._waiters, deque()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_exception(error)
+    def _refusal(self) -> PyMongoError:
+        """Why there is no connection to be had: an exception for one of those who wanted one."""
+        if self._state is _State.CLOSED:
+            return InvalidOperation("Cannot use MongoClient after close")
+        removed = self._state is _State.REMOVED
+        return self._failed("the server has left the deployment" if removed else "connection pool paused")
 
-    def _paused_error(self) -> AutoReconnect:
-        return connection_failure(self.address, self.options, "connection pool paused")
+    def _failed(self, reason: str) -> AutoReconnect:
+        return connection_failure(self.address, self.options, reason)
 
-    def _closed_error(self) -> InvalidOperation:
-        return InvalidOperation("Cannot use MongoClient after close")
-
-    def _expire(self, waiter: asyncio.Future[Connection], timeout: float) -> None:
+    def _expire(self, waiter: Waiter, timeout: float) -> None:
         if not waiter.done():
-            waiter.set_exception(WaitQueueTimeoutError(self._timeout_message(timeout)))
+            waiter.set_exception(waited_too_long(self.options, timeout, self.pinned, self.in_use))
 
-    def _timeout_message(self, timeout: float) -> str:
-        maximum = self.options.pool_options.max_pool_size
-        if not self.options.load_balanced:
-            return (
-                "Timed out while checking out a connection from connection pool. "
-                f"maxPoolSize: {maximum}, timeout: {timeout}"
-            )
-        cursors, transactions = self.pinned[PinHolder.CURSOR], self.pinned[PinHolder.TRANSACTION]
-        return (
-            f"Timeout waiting for connection from the connection pool. maxPoolSize: {maximum}, "
-            f"connections in use by cursors: {cursors}, connections in use by transactions: {transactions}, "
-            f"connections in use by other operations: {self.in_use - cursors - transactions}, timeout: {timeout}"
-        )
+    def _provide(self) -> None:
+        """See to it that all who wait are going to be served; look again while what they count on may prove to hang."""
+        if self._state is not _State.READY or not self._waiters:
+            return
+        while len(self._waiters) > self._opening.counted_on:
+            if self._has_room():
+                self._open_another()
+            elif not self._make_way():
+                break
+        if self._look is None and (self._opening or self._draining):
+            self._look = self._loop.call_later(PATIENCE, self._look_again)
 
-    def _hand_over(self, connection: Connection) -> None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                connection.checked_out = True
-                waiter.set_result(connection)
-                return
-        if self._max_idle_time is not None:
-            connection.idle_since = time.monotonic()
-        self._idle.append(connection)
+    def _look_again(self) -> None:
+        self._look = None
+        self._provide()
 
-    def _open_more(self) -> None:
-        opening = len(self._opening)
-        self._open_some(len(self._waiters) - opening)
+    def _has_room(self) -> bool:
+        return not self._opening.full and self.size < self._max_size
 
-    def _open_some(self, wanted: int) -> None:
-        opening = len(self._opening)
-        room = min(wanted, self._max_connecting - opening, self._max_size - self.size)
-        for _ in range(int(room)):
-            task = start_task(self._open_one(), f"motor connection to {self.address}")
-            self._opening.add(task)
-            task.add_done_callback(self._opened)
+    def _make_way(self) -> bool:
+        """Close what somebody has left behind who has gone; whether there is room now."""
+        if not self._opening.full:
+            due = time.monotonic() - PATIENCE
+            for connection in self._draining:
+                if connection.idle_since <= due and not connection.awaited:
+                    self._discard(connection, ConnectionClosedReason.ERROR)
+                    return True
+        self._opening.make_way()
+        return False
 
-    def _opened(self, task: asyncio.Task[None]) -> None:
-        self._opening.discard(task)
-        if not self._closed and not self._paused:
-            self._open_more()
+    def _open_another(self) -> None:
+        self._opening.start(self._open_one(), f"motor connection to {self.address}", self._provide)
 
     async def _open_one(self) -> None:
         generation = self.generations.current()
@@ -322,58 +348,26 @@ class Pool:
         started = time.monotonic()
         self._monitor.connection_created(connection.id)
         try:
-            await self._establish(connection)
-        except Exception as error:
-            connection.close()
-            self._monitor.connection_closed(connection.id, ConnectionClosedReason.ERROR)
-            self._fail_one(error)
-            self._on_error(error, generation)
-        except asyncio.CancelledError:
-            connection.close()
-            reason = ConnectionClosedReason.POOL_CLOSED if self._closed else ConnectionClosedReason.ERROR
-            self._monitor.connection_closed(connection.id, reason)
+            await establish(connection, self.options, self.generations)
+        except GeneratorExit:
+            # The loop is gone, and with it everybody who could be told.
             raise
+        except BaseException as error:
+            connection.close()
+            self._monitor.connection_closed(connection.id, self._reason_for_failure)
+            if not isinstance(error, Exception):
+                raise
+            if not self._opening.running.given_up:
+                self._waiters.fail_first(error)
+            self._on_error(error, connection)
         else:
             self._monitor.connection_ready(connection.id, time.monotonic() - started)
-            # Not to be counted twice until the task is seen to be done.
-            self._opening.discard(asyncio.current_task())
-            self._keep(connection)
-
-    async def _establish(self, connection: Connection) -> None:
-        authentication = Authentication(connection, self.options)
-        try:
-            await connection.open()
-            await shake_hands(connection, self.options, authentication)
-        except AutoReconnect as error:
-            mark_overloaded(error)
-            raise
-        if connection.service_id is not None:
-            connection.generation = self.generations.current(connection.service_id)
-        await authentication.finish()
-        connection.authentication = authentication
-
-    def _keep(self, connection: Connection) -> None:
-        if connection.closed or self.generations.is_stale(connection.generation, connection.service_id):
-            self._close(connection, ConnectionClosedReason.STALE)
-            return
-        connection.on_closed = self._lost
-        connection.on_idle = self._drained
-        self._open.add(connection)
-        self._hand_over(connection)
-
-    def _fail_one(self, error: Exception) -> None:
-        """The caller who waited longest gets the error: it is the one for whom the connection was opened."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_exception(error)
-                return
-
-    def _drained(self, connection: Connection) -> None:
-        timer = self._draining.pop(connection, None)
-        if timer is not None:
-            timer.cancel()
-            self._hand_over(connection)
+            self._opening.opened()
+            connection.on_closed = self._lost
+            connection.on_rest = self._drained
+            self._open.add(connection)
+            self.check_in(connection)
+            self._fill()
 
     def _forget(self, connection: Connection) -> None:
         self._open.discard(connection)
@@ -382,16 +376,25 @@ class Pool:
             timer.cancel()
         if connection in self._idle:
             self._idle.remove(connection)
-        if self._waiters and not self._paused and not self._closed:
-            self._open_more()
+
+    def _stop_timers(self) -> None:
+        for timer in (self._maintenance, self._look):
+            if timer is not None:
+                timer.cancel()
+        self._maintenance = self._look = None
+
+    def _fill(self) -> None:
+        """Open what is missing of minPoolSize."""
+        while self._state is _State.READY and self.size < self._min_size and self._has_room():
+            self._open_another()
 
     def _maintain(self) -> None:
         """Close what has been idle too long, open what is missing, and look again later."""
-        if self._closed or self._paused:
+        if self._state is not _State.READY:
             return
         if self._max_idle_time is not None:
             now = time.monotonic()
             for connection in [one for one in self._idle if now - one.idle_since >= self._max_idle_time]:
                 self._close(connection, ConnectionClosedReason.IDLE)
-        self._open_some(self._min_size - self.size)
+        self._fill()
         self._maintenance = self._loop.call_later(MAINTENANCE_INTERVAL, self._maintain)

@@ -29,7 +29,9 @@ class Server:
             address,
             options,
             pool_monitor,
-            lambda error, generation: topology.handle_error(self, error, generation, handshake_completed=False),
+            lambda error, connection: topology.handle_error(
+                self, error, connection.generation, handshake_completed=False, service_id=connection.service_id
+            ),
         )
         # Behind a load balancer there is nothing to be monitored.
         self.monitor = None if options.load_balanced else Monitor(address, topology, options, topology.events)
@@ -48,6 +50,12 @@ class Server:
         """Break off a check that is under way: the server is known to be gone."""
         if self.monitor is not None:
             self.monitor.cancel_check()
+
+    def remove(self) -> None:
+        """It has left the deployment: stop monitoring, and let operations that are under way on it end."""
+        if self.monitor is not None:
+            self.monitor.close()
+        self.pool.remove()
 
     def close(self) -> None:
         """Stop monitoring, close every connection."""

@@ -61,6 +61,7 @@ class Topology:
         self.closed = False
         self._loop = asyncio.get_running_loop()
         self._servers: dict[Address, Server] = {}
+        self._removed: list[Server] = []
         self._suitable: dict[int, tuple[Selector, list[Server]]] = {}
         self._changed: asyncio.Future[None] = self._loop.create_future()
         self._srv_poller: SrvPoller | None = None
@@ -220,6 +221,8 @@ class Topology:
         for address, server in self._servers.items():
             server.close()
             self.events.server_closed(address)
+        for server in self._removed:
+            server.close()
         self._servers.clear()
         self._suitable.clear()
         previous, self.description = self.description, self.settings.empty_description()
@@ -306,7 +309,9 @@ class Topology:
         self.sharded = description.topology_type == TOPOLOGY_TYPE.Sharded
         self.sessions.set_timeout(description.logical_session_timeout_minutes)
         for address in [address for address in self._servers if not description.has_server(address)]:
-            self._servers.pop(address).close()
+            removed = self._servers.pop(address)
+            removed.remove()
+            self._removed = [server for server in [*self._removed, removed] if server.pool.in_use]
             self.events.server_closed(address)
         if not quiet:
             self.events.changed(previous, description)

@@ -1,0 +1,293 @@
+"""A connection at rest, and the one way back into the pool: whoever had it, and whatever has happened meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Any
+
+import bson
+import pytest
+from bson.int64 import Int64
+from pymongo.errors import AutoReconnect
+from pymongo.monitoring import ConnectionClosedReason
+
+from motor._pymongo import add_error_label
+from motor.driver.cmap import pool as pool_module
+from motor.driver.cmap.connection import Connection
+from motor.driver.wire import op_msg
+from motor.driver.wire.header import next_request_id
+from tests.driver.conftest import ONCE
+from tests.driver.inside import at_rest, check_books, idle, pool_of
+from tests.driver.pool_events import PoolEvents
+from tests.driver.scripted import PATIENCE, ScriptedServer, message, silence, when
+
+PING = {"ping": 1, "$db": "db"}
+
+
+async def given_up(server: ScriptedServer, operation: asyncio.Future[Any]) -> None:
+    """Cancel it once the server has its command."""
+    before = len(server.requests)
+    await server.until(lambda: len(server.requests) > before)
+    operation.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await operation
+
+
+def receive(connection: Connection, data: bytes) -> None:
+    """Have bytes come over `connection` now, and not in some turn of the loop."""
+    connection.get_buffer(-1)[: len(data)] = data
+    connection.buffer_updated(len(data))
+
+
+async def test_who_waits_does_not_wait_for_an_abandoned_reply(server, connect, monkeypatch):
+    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 1000.0)
+    events = PoolEvents()
+    client = connect(server, maxPoolSize=3, event_listeners=[events])
+    server.script("find", *[silence] * 3)
+    for number in range(3):
+        await given_up(server, client.db.c.find_one({"_id": number}))
+    pool = pool_of(client)
+    oldest = next(iter(pool._draining))
+    assert len(pool._draining) == 3
+    assert await asyncio.wait_for(client.db.c.find_one({"_id": "next"}), PATIENCE) == {"_id": "next"}
+    assert oldest.closed
+    assert len(pool._draining) == 2, "more were closed than somebody needed"
+    assert events.closed == [(oldest.id, ConnectionClosedReason.ERROR)]
+    assert pool.size == 3
+    check_books(pool)
+    client.close()
+    await server.until(lambda: not server.peers)
+    events.check()
+
+
+async def test_as_many_make_way_as_there_are_who_wait(server, connect, monkeypatch):
+    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 1000.0)
+    client = connect(server, maxPoolSize=4)
+    server.script("find", *[silence] * 4)
+    for number in range(4):
+        await given_up(server, client.db.c.find_one({"_id": number}))
+    release = asyncio.Event()
+    server.default = when(release)
+    finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(3)]
+    await server.until(lambda: len(server.requests) == 7)
+    assert len(pool_of(client)._draining) == 1
+    release.set()
+    await asyncio.gather(*finding)
+    check_books(pool_of(client))
+
+
+async def test_abandoned_replies_that_come_soon_cost_no_connections(server, connect, monkeypatch):
+    monkeypatch.setattr(pool_module, "PATIENCE", PATIENCE)
+    client = connect(server, maxPoolSize=2)
+    for number in range(50):
+        operation = asyncio.ensure_future(client.db.c.find_one({"_id": number}))
+        for _ in range(number % 5):
+            await asyncio.sleep(0)
+        operation.cancel()
+        await asyncio.gather(operation, return_exceptions=True)
+    assert await client.db.c.find_one({"_id": "next"}) == {"_id": "next"}
+    assert server.opened <= 3
+
+
+async def test_what_a_transaction_waits_for_does_not_make_way(server, connect, monkeypatch):
+    """Its end has to come after its commands, and closing a connection does not take back what was sent."""
+    monkeypatch.setattr(pool_module, "PATIENCE", 0.0)
+    client = connect(server, maxPoolSize=1)
+    release = asyncio.Event()
+    server.script("insert", when(release))
+    async with client.start_session() as session:
+        session.start_transaction()
+        await given_up(server, client.db.c.insert_one({"_id": 1}, session=session))
+        waiting = asyncio.ensure_future(client.db.c.find_one({"_id": 2}))
+        aborting = asyncio.ensure_future(session.abort_transaction())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert server.names == ["insert"]
+        release.set()
+        await asyncio.gather(waiting, aborting)
+    assert sorted(server.names[1:]) == ["abortTransaction", "find"]
+    assert server.opened == 2
+
+
+@pytest.mark.parametrize("turns", range(3))
+async def test_no_connection_keeps_an_abandoned_reply(turns, server, connect):
+    """Also if it comes in the very turn in which it is given up, before that is known."""
+    client = connect(server, **ONCE)
+    await client.db.command("ping")
+    server.script("ping", silence)
+    operation = asyncio.ensure_future(client.db.command("ping"))
+    await server.until(lambda: len(server.requests) == 2)
+    pool = pool_of(client)
+    (connection,) = pool._open
+    operation.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    receive(connection, message({"ok": 1, "x": "x" * 1000}, server.requests[1].id))
+    with pytest.raises(asyncio.CancelledError):
+        await operation
+    del operation
+    await server.until(lambda: at_rest(pool))
+    assert idle(pool) == [connection]
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, op_msg.Message)]
+
+
+async def test_of_a_reply_that_comes_as_it_is_given_up_the_cursor_is_killed(server, connect):
+    client = connect(server, **ONCE)
+    await client.db.command("ping")
+    server.script("find", silence)
+    operation = asyncio.ensure_future(client.db.c.find().to_list(None))
+    await server.until(lambda: len(server.requests) == 2)
+    (connection,) = pool_of(client)._open
+    operation.cancel()
+    # It is cancelled, but has had no turn to say what is to become of its reply.
+    assert connection._reply is not None
+    assert connection._reply.cancelled()
+    cursor = {"id": Int64(77), "ns": "db.c", "firstBatch": []}
+    receive(connection, message({"ok": 1, "cursor": cursor}, server.requests[1].id))
+    with pytest.raises(asyncio.CancelledError):
+        await operation
+    await server.until(lambda: "killCursors" in server.names)
+    assert server.requests[-1].command["cursors"] == [77]
+
+
+async def test_another_reply_to_what_was_given_up_is_refused(server, connect):
+    client = connect(server, **ONCE)
+    await client.db.command("ping")
+    server.script("ping", silence)
+    operation = asyncio.ensure_future(client.db.command("ping"))
+    await server.until(lambda: len(server.requests) == 2)
+    pool = pool_of(client)
+    (connection,) = pool._open
+    operation.cancel()
+    receive(connection, message({"ok": 1}, server.requests[1].id) * 2)
+    assert connection.closed
+    with pytest.raises(asyncio.CancelledError):
+        await operation
+    assert pool.size == 0
+
+
+async def test_what_is_not_sent_is_not_at_rest(server, connect):
+    client = connect(server, **ONCE)
+    await client.db.command("ping")
+    pool = pool_of(client)
+    connection = pool.take()
+    assert connection is not None
+    server.reading.clear()
+    request_id = next_request_id()
+    sending = asyncio.ensure_future(
+        connection.send_unacknowledged(
+            op_msg.encode(request_id, bson.encode({**PING, "x": b"x" * 20_000_000}), op_msg.MORE_TO_COME)
+        )
+    )
+    await asyncio.sleep(0)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    pool.check_in(connection)
+    assert list(pool._draining) == [connection]
+    server.reading.set()
+    await server.until(lambda: idle(pool) == [connection])
+    assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
+    assert server.opened == 2
+
+
+async def test_a_stream_that_nobody_reads_is_closed(server, connect):
+    events = PoolEvents()
+    client = connect(server, event_listeners=[events], **ONCE)
+    await client.db.command("ping")
+    pool = pool_of(client)
+    connection = await pool.check_out()
+
+    async def stream(request):
+        await request.peer.send(message({"ok": 1}, request.id, flags=op_msg.MORE_TO_COME) + message({"ok": 1}, 4711))
+
+    server.script("ping", stream)
+    request_id = next_request_id()
+    await connection.send_exhaust(op_msg.encode(request_id, bson.encode(PING), op_msg.EXHAUST_ALLOWED), request_id)
+    await server.until(lambda: not connection._streaming, "the last reply of the stream")
+    pool.check_in(connection)
+    assert idle(pool) == []
+    assert events.closed == [(connection.id, ConnectionClosedReason.ERROR)]
+    assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
+
+
+async def test_given_back_by_somebody_who_had_gone(server, connect):
+    """A waiter gets a connection, and is cancelled in the turn in which the pool is cleared or removed or it breaks."""
+    for what, reason in (
+        ("clear", ConnectionClosedReason.STALE),
+        ("remove", ConnectionClosedReason.POOL_CLOSED),
+        ("break", ConnectionClosedReason.ERROR),
+    ):
+        events = PoolEvents()
+        client = connect(server, maxPoolSize=1, event_listeners=[events], **ONCE)
+        await client.db.command("ping")
+        pool = pool_of(client)
+        held = await pool.check_out()
+        waiting = asyncio.ensure_future(client.db.command("ping"))
+        await server.until(lambda pool=pool: len(pool._waiters) == 1)
+        pool.check_in(held)
+        if what == "break":
+            held.connection_lost(None)
+        else:
+            getattr(pool, what)()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert idle(pool) == []
+        assert pool.size == 0
+        assert events.closed == [(held.id, reason)]
+        client.close()
+    await server.until(lambda: not server.peers)
+
+
+async def test_a_connection_that_drains_while_the_pool_is_removed(server, connect):
+    events = PoolEvents()
+    client = connect(server, event_listeners=[events], **ONCE)
+    server.script("find", silence)
+    await given_up(server, client.db.c.find_one({"_id": 1}))
+    pool = pool_of(client)
+    (connection,) = pool._draining
+    pool.remove()
+    assert events.closed == [(connection.id, ConnectionClosedReason.POOL_CLOSED)]
+    assert events.names[-1] == "pool_closed"
+    client.close()
+    assert events.names.count("pool_closed") == 1
+
+
+async def test_each_who_waits_and_each_who_is_interrupted_gets_an_exception_of_its_own(server, connect):
+    client = connect(server, maxPoolSize=3, **ONCE)
+    await client.db.command("ping")
+    server.script("find", *[silence] * 3)
+    finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(6)]
+    pool = pool_of(client)
+    await server.until(lambda: len(server.requests) == 4 and len(pool._waiters) == 3)
+    pool.clear(interrupt=True)
+    results = await asyncio.gather(*finding, return_exceptions=True)
+    errors = [result for result in results if isinstance(result, AutoReconnect)]
+    assert len({id(error) for error in errors}) == 6
+    add_error_label(errors[0], "mine")
+    assert not any(error.has_error_label("mine") for error in errors[1:])
+
+
+async def test_each_who_uses_a_dead_connection_gets_an_exception_of_its_own(server, connect):
+    client = connect(server)
+    await client.db.command("ping")
+    connection = pool_of(client).take()
+    assert connection is not None
+    reply = connection.send(op_msg.encode(1, bson.encode(PING)), 1)
+    connection.connection_lost(ConnectionResetError(104, "reset"))
+    with pytest.raises(AutoReconnect) as first:
+        await reply
+    errors = [first.value]
+    for _ in range(2):
+        with pytest.raises(AutoReconnect, match=str(first.value).partition(" (")[0].replace("[", r"\[")) as again:
+            connection.send(op_msg.encode(1, bson.encode(PING)), 1)
+        errors.append(again.value)
+    with pytest.raises(AutoReconnect) as unacknowledged:
+        await connection.send_unacknowledged(op_msg.encode(1, bson.encode(PING), op_msg.MORE_TO_COME))
+    errors.append(unacknowledged.value)
+    assert len({id(error) for error in errors}) == 4
+    assert all(isinstance(error.__cause__, ConnectionResetError) for error in errors)
+    pool_of(client).check_in(connection)
