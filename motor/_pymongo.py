@@ -68,6 +68,7 @@ from pymongo.server_selectors import (
     secondary_server_selector,
     writable_server_selector,
 )
+from pymongo.socket_checker import SocketChecker
 from pymongo.ssl_support import get_ssl_context
 from pymongo.synchronous.auth import _SPECULATIVE_AUTH_MAP
 from pymongo.synchronous.auth import authenticate as run_mechanism
@@ -147,6 +148,7 @@ __all__ = [
     "index_list",
     "index_name",
     "is_public_suffix",
+    "is_readable",
     "kms_connect_context",
     "kms_credentials",
     "kms_ssl_contexts",
@@ -229,6 +231,11 @@ def ssl_context_of(options: ClientOptions) -> SSLContext | None:
     """The TLS context that PyMongo built from the options; ``None`` without TLS."""
     context: Any = options.pool_options._ssl_context
     return cast("SSLContext | None", context)
+
+
+def is_readable(connected: Any) -> bool:
+    """Whether there is something to be read from a socket, be it that the peer has closed it."""
+    return bool(SocketChecker().socket_closed(connected))
 
 
 def has_decoders(codec_options: CodecOptions[Any]) -> bool:

@@ -27,6 +27,7 @@ from motor.driver import timeouts
 from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import format_address
+from motor.driver.cmap.opening import LATE_TIMER_GRACE
 from motor.driver.cmap.pin import Pin
 from motor.driver.encrypted_exchange import EncryptedExchange, Encrypter
 from motor.driver.exchange import Exchange
@@ -57,6 +58,7 @@ class Executor:
         self.load_balanced = bool(options.load_balanced)
         self._retries = RetryPolicy(options)
         self.retries_writes = self._retries.retries_writes
+        self._retries_reads = bool(options.retry_reads)
         self._exchange = (
             Exchange(topology, options, self._kill_orphan)
             if encrypter is None
@@ -95,6 +97,13 @@ class Executor:
                         execution.server_session = self.topology.sessions.acquire()
                     if self.retries_writes and not operation.is_read and operation.retryable:
                         self._number(execution, server, connection)
+                        repeats = execution.numbered
+                    else:
+                        repeats = operation.always_retryable and self._retries_reads
+                    if not repeats and pin is None and connection.has_unread():
+                        # What may be sent only once is not sent to a server that has gone while the loop did not run.
+                        await self._look_around(execution)
+                        continue
                     if execution.retry is not None:
                         self._tell_of(execution.retry, operation)
                     result = await self._exchange.run(execution, server, connection)
@@ -187,6 +196,11 @@ class Executor:
                 add_error_label(error, _TRANSIENT)
                 session.transaction.unpin()
             raise
+
+    async def _look_around(self, execution: Execution[Any]) -> None:
+        """Let the loop see what has happened to all connections, the monitors' as well, and select a server anew."""
+        execution.server = execution.fixed_server
+        await asyncio.sleep(LATE_TIMER_GRACE)
 
     def _pin(self, execution: Execution[Any]) -> Pin | None:
         if self.load_balanced and execution.session is not None and execution.session.in_transaction:

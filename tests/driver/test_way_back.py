@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from typing import Any
 
 import bson
@@ -13,6 +14,7 @@ from pymongo.errors import AutoReconnect
 from pymongo.monitoring import ConnectionClosedReason
 
 from motor._pymongo import add_error_label
+from motor.driver.cmap import connection as connection_module
 from motor.driver.cmap import pool as pool_module
 from motor.driver.cmap.connection import Connection
 from motor.driver.wire import op_msg
@@ -20,7 +22,7 @@ from motor.driver.wire.header import next_request_id
 from tests.driver.conftest import ONCE
 from tests.driver.inside import at_rest, check_books, idle, pool_of
 from tests.driver.pool_events import PoolEvents
-from tests.driver.scripted import PATIENCE, ScriptedServer, message, silence, when
+from tests.driver.scripted import PATIENCE, Peer, ScriptedServer, message, silence, when
 
 PING = {"ping": 1, "$db": "db"}
 
@@ -291,3 +293,86 @@ async def test_each_who_uses_a_dead_connection_gets_an_exception_of_its_own(serv
     assert len({id(error) for error in errors}) == 4
     assert all(isinstance(error.__cause__, ConnectionResetError) for error in errors)
     pool_of(client).check_in(connection)
+
+
+def hang_up_unseen(peer: Peer) -> None:
+    """Close a connection, from the server, in a way that the client's loop has no turn to see."""
+    peer.writer.get_extra_info("socket")._sock.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def looks_each_time(monkeypatch):
+    """As if a second had gone by since a connection was looked at."""
+    monkeypatch.setattr(connection_module, "_LOOK_INTERVAL", 0.0)
+
+
+@pytest.mark.usefixtures("looks_each_time")
+async def test_what_may_be_sent_once_is_not_sent_where_the_server_has_gone_while_the_loop_was_blocked(server, connect):
+    client = connect(server, maxPoolSize=4)
+    release = asyncio.Event()
+    server.default = when(release)
+    pinging = asyncio.gather(*(client.db.command("ping") for _ in range(4)))
+    await server.until(lambda: len(server.requests) == 4)
+    release.set()
+    await pinging
+    assert len(idle(pool_of(client))) == 4
+    # The monitor's, too.
+    for peer in list(server.peers):
+        hang_up_unseen(peer)
+    result = await client.db.c.update_many({}, {"$set": {"a": 1}})
+    assert result.matched_count == 1
+    assert server.names.count("update") == 1
+
+
+@pytest.mark.usefixtures("looks_each_time")
+async def test_each_kind_that_may_be_sent_once(server, connect):
+    client = connect(server)
+    for name, send in {
+        "update": lambda client: client.db.c.update_many({}, {"$set": {"a": 1}}),
+        "ping": lambda client: client.db.command("ping"),
+        "delete": lambda client: client.db.c.delete_many({}),
+        "aggregate": lambda client: client.db.c.aggregate([{"$match": {"_id": 1}}, {"$out": "d"}]).to_list(None),
+    }.items():
+        await client.db.c.find_one({"_id": 1})
+        (connection,) = idle(pool_of(client))
+        hang_up_unseen(server.requests[-1].peer)
+        await send(client)
+        assert server.names[-1] == name
+        assert connection.closed
+    once = connect(server, **ONCE)
+    for send in (lambda client: client.db.c.find_one({"_id": 1}), lambda client: client.db.c.insert_one({})):
+        await send(once)
+        hang_up_unseen(server.requests[-1].peer)
+        await send(once)
+
+
+@pytest.mark.usefixtures("looks_each_time")
+async def test_a_server_that_cannot_take_a_write_twice(connect):
+    async with ScriptedServer(replica_set=None) as server:
+        client = connect(server)
+        for _ in range(3):
+            await client.db.c.insert_one({})
+            hang_up_unseen(server.requests[-1].peer)
+        assert server.names == ["insert"] * 3
+        client.close()
+
+
+@pytest.mark.usefixtures("looks_each_time")
+async def test_a_connection_with_nothing_to_be_read_is_used(server, connect):
+    client = connect(server)
+    for _ in range(20):
+        await client.db.c.update_many({}, {"$set": {"a": 1}})
+    assert server.opened == 2
+
+
+async def test_a_connection_is_looked_at_once_a_second(server, connect, monkeypatch):
+    looked: list[Any] = []
+    monkeypatch.setattr(connection_module, "is_readable", looked.append)
+    monkeypatch.setattr(connection_module, "_LOOK_INTERVAL", 1000.0)
+    client = connect(server)
+    await client.db.c.find_one({"_id": 1})
+    await client.db.c.insert_one({"_id": 1})
+    assert looked == [], "what may be sent again needs no look"
+    for _ in range(20):
+        await client.db.command("ping")
+    assert len(looked) <= 1

@@ -22,6 +22,7 @@ from motor._pymongo import (
     MAX_WRITE_BATCH_SIZE,
     Address,
     check_command_response,
+    is_readable,
     ssl_context_of,
 )
 from motor.driver.cmap.errors import (
@@ -40,6 +41,9 @@ from motor.driver.wire.compression import OP_COMPRESSED, Compressor
 from motor.driver.wire.header import OP_MSG, next_request_id
 
 _REPLY_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_handler="replace")
+
+_LOOK_INTERVAL = 1.0
+"""Seconds that a connection is taken for sound after it was looked at."""
 
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server's complaint begins that it was not spoken to in TLS."""
@@ -85,6 +89,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.last_round_trip = 0.0
         self.on_rest: Callable[[Connection], None] | None = None
         self.on_closed: Callable[[Connection], None] | None = None
+        self._looked_at = 0.0
         self._reply: asyncio.Future[op_msg.Message] | None = None
         self._expected: int | None = None
         self._streaming = False
@@ -157,6 +162,17 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         """Nobody waits any more for the reply that is to come: `take` gets it, and it is kept by nobody else."""
         if self._reply is not None:
             self._on_abandoned = take
+
+    def has_unread(self) -> bool:
+        """Whether the socket has something that the event loop has not seen: a connection at rest is most likely closed
+        by the server then, while the loop did not run. Once a second at most it is looked at.
+        """
+        now = time.monotonic()
+        if self.closed or now - self._looked_at < _LOOK_INTERVAL:
+            return False
+        self._looked_at = now
+        connected = cast(asyncio.Transport, self._transport).get_extra_info("socket")
+        return connected is not None and is_readable(connected)
 
     @property
     def awaited(self) -> bool:

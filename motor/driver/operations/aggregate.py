@@ -56,6 +56,7 @@ class Aggregate(ReadOperation[dict[str, Any]]):
     name = "aggregate"
     reply_fields = CURSOR_FIELDS
     raises_write_concern_error = True
+    always_retryable = False
 
     @property
     def writes(self) -> bool:

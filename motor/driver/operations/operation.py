@@ -130,6 +130,9 @@ class Operation(Generic[Result]):
     is_read: ClassVar[bool] = False
     """Whether its errors are judged as those of a read. What writes and may be retried gets a transaction number."""
 
+    always_retryable: ClassVar[bool] = False
+    """Whether it may be sent twice whatever it is asked for, if reads are retried at all."""
+
     is_batch: ClassVar[bool] = False
     """Whether its statements follow the command as document sequences."""
 
@@ -238,6 +241,7 @@ class ReadOperation(Operation[Result]):
 
     is_read = True
     is_causal = True
+    always_retryable = True
 
     @property
     def retryable(self) -> bool:
