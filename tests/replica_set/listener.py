@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tests import listening
 from tests.driver.scripted import HEADER, Peer, Request, parse
 
 _LINGER_NOT = struct.pack("ii", 1, 0)
@@ -54,7 +55,7 @@ class Listener:
         """
         if self._server is not None:
             self._closing, self._server = self._server, None
-            self._closing.close()
+            listening.refuse(self._closing)
             current = asyncio.current_task()
             for task in self._tasks:
                 if task is not current:
@@ -67,6 +68,7 @@ class Listener:
         if self._closing is None:
             return
         closing, self._closing = self._closing, None
+        await listening.close(closing)
         await closing.wait_closed()
         # Nobody else must get the port, nor a client connect to itself there, while the server is down.
         self._reserved = socket.socket()
