@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, OperationFailure
+from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
 
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver import timeouts
@@ -194,15 +194,16 @@ class ServerCursor:
 
     async def _is_end(self, error: BaseException) -> bool:
         """Draw the conclusions from an error in a batch's place: is it no more than the cursor's expected end?"""
-        if isinstance(error, OperationFailure):
+        if isinstance(error, NetworkTimeout) or (isinstance(error, PyMongoError) and timeouts.over()):
+            # Whose time is over must not wait for the server to be told.
+            self.closed = True
+            self._run_soon(self._let_go(kill=True))
+        elif isinstance(error, OperationFailure):
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
             expected = gone and (self.tailable or self.closed)
             await self._end(kill=not gone)
             return expected
-        if isinstance(error, NetworkTimeout):
-            self.closed = True
-            self._run_soon(self._let_go(kill=True))
         elif isinstance(error, ConnectionFailure):
             await self._end(kill=False)
         elif isinstance(error, asyncio.CancelledError):
@@ -241,7 +242,8 @@ class ServerCursor:
     async def _batch_ahead(self, ahead: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
         """The batch that is on its way already."""
         await asyncio.wait([ahead], timeout=timeouts.remaining())
-        if not ahead.done():
+        # Who finds it there each time has to end in time, too.
+        if not ahead.done() or timeouts.over():
             raise NetworkTimeout("timed out while waiting for a cursor's next batch")
         self._ahead = None
         return ahead.result()
