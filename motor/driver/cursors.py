@@ -16,6 +16,7 @@ from motor.driver.background import retrieve, start_task
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.pin import Pin
 from motor.driver.cmap.pool import PinHolder
+from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.deployment import Deployment
 from motor.driver.execution import Execution
 from motor.driver.executor import Executor, kill_cursor
@@ -57,7 +58,7 @@ class ServerCursor:
         self._limit = 0
         self._target = replace(opening.target, codec_options=opening.reply_codec)
         self._undecoded: EncodedBatch | None = None
-        self._fetching = asyncio.Lock()
+        self._fetching = DeadlineLock()
         self._executor: Executor | None = None
         self._session: Session | None = None
         self._pin: Pin | None = None

@@ -86,7 +86,7 @@ class Exchange:
         request_id = next_request_id()
         message = self._encode(command, operation, connection, request_id, acknowledged)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
-            message = await self._compressed(message, connection.compressor)
+            message = await _compressed(message, connection.compressor)
         monitored: MonitoredCommand | None = None
         if self.monitor.watched:
             shown = operation.described(command)
@@ -225,15 +225,6 @@ class Exchange:
         _check_size(operation.name, len(document), connection, acknowledged)
         return op_msg.encode(request_id, document, flags)
 
-    async def _compressed(self, message: bytes, compressor: Compressor) -> bytes:
-        if len(message) <= _LARGE_MESSAGE:
-            return compress(message, compressor)
-        try:
-            return await timeouts.in_time(WORK.call(compress, message, compressor), timeouts.remaining())
-        except TimeoutError:
-            details = format_timeout_details(timeout_details(self._options.pool_options))
-            raise timeouts.exceeded(f"timed out before a large command was compressed {details}") from None
-
     async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
         """Await a reply no longer than socketTimeoutMS."""
         assert self._socket_timeout is not None
@@ -303,6 +294,12 @@ class Exchange:
 def _send_exhaust(connection: Connection, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
     """The next reply of a stream; the one to `message`, if there is no stream yet."""
     return connection.next_reply() if connection.streaming else connection.send_exhaust(message, request_id)
+
+
+async def _compressed(message: bytes, compressor: Compressor) -> bytes:
+    if len(message) <= _LARGE_MESSAGE:
+        return compress(message, compressor)
+    return await WORK.finish("compressing a large command", compress, message, compressor)
 
 
 async def _before_deadline(future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
+from motor.driver import timeouts
+
 T = TypeVar("T")
 
 IDLE_SECONDS = 5.0
@@ -45,6 +47,13 @@ class Threads(Executor):
         """Call `function` in a thread, in the current context; the future is the running loop's."""
         context = contextvars.copy_context()
         return asyncio.get_running_loop().run_in_executor(self, lambda: context.run(function, *args))
+
+    async def finish(self, what: str, function: Callable[..., T], *args: Any) -> T:
+        """Call `function` likewise, and await its result until the operation's deadline; `what` is what goes on.
+
+        Raises :class:`~pymongo.errors.ExecutionTimeout` then; the thread goes on for nobody.
+        """
+        return await timeouts.before_deadline(self.call(function, *args), what)
 
     def submit(  # type: ignore[override]  # typeshed's takes whatever the function does, by name too
         self, fn: Callable[..., T], /, *args: Any

@@ -170,10 +170,25 @@ def _ring_for_nobody(awaited: asyncio.Future[Any]) -> None:
     pass
 
 
+class Late(TimeoutError):
+    """Nobody waits any longer."""
+
+
+async def before_deadline(waiting: asyncio.Future[T], what: str) -> T:
+    """Await a task or a future until the operation's deadline; `what` is what goes on.
+
+    Raises :class:`~pymongo.errors.ExecutionTimeout` then.
+    """
+    try:
+        return await in_time(waiting, remaining())
+    except Late:
+        raise exceeded(f"operation exceeded its time limit: {what} takes too long") from None
+
+
 async def in_time(waiting: asyncio.Future[T], seconds: float | None) -> T:
     """Await a task or a future, which is cancelled if its result is wanted no more.
 
-    Raises TimeoutError after `seconds`.
+    Raises :class:`Late` after `seconds`.
     """
     # Not wait_for: before Python 3.12 it can swallow a cancellation.
     waiting.add_done_callback(retrieve)
@@ -185,5 +200,5 @@ async def in_time(waiting: asyncio.Future[T], seconds: float | None) -> T:
     finally:
         waiting.cancel()
     if not in_time:
-        raise TimeoutError("timed out")
+        raise Late("timed out")
     return waiting.result()

@@ -68,7 +68,7 @@ def writer_to(destination: Any) -> Callable[[bytes], Awaitable[None]]:
         return write_here
 
     async def write_in_thread(data: bytes) -> None:
-        await _awaited(await APPLICATION.call(_write_all, write, data))
+        await _awaited(await APPLICATION.finish("writing to the destination", _write_all, write, data))
 
     return write_in_thread
 
@@ -83,7 +83,7 @@ def _reader(source: Any) -> Callable[[int], Awaitable[Any]]:
         return read_here
 
     async def read_in_thread(size: int) -> Any:
-        return await _awaited(await APPLICATION.call(read, size))
+        return await _awaited(await APPLICATION.finish("reading from the source", read, size))
 
     return read_in_thread
 

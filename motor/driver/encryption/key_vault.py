@@ -66,13 +66,15 @@ class PyMongoKeyVault:
 
     async def find(self, filter: bytes) -> list[bytes]:
         """The data keys that match `filter`."""
-        keys = await APPLICATION.call(lambda: list(self._collection.find(RawBSONDocument(filter))))
+        keys = await APPLICATION.finish(
+            "reading the key vault", lambda: list(self._collection.find(RawBSONDocument(filter)))
+        )
         return [key.raw for key in keys]
 
     async def insert(self, data_key: bytes) -> Binary:
         """Keep a data key; its ``_id``."""
         document = RawBSONDocument(data_key)
-        await APPLICATION.call(self._collection.insert_one, document)
+        await APPLICATION.finish("writing to the key vault", self._collection.insert_one, document)
         return _id_of(document)
 
 

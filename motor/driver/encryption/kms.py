@@ -102,13 +102,13 @@ class Kms:
 
     async def _ssl_context(self, provider: str) -> ssl.SSLContext:
         if self._contexts is None:
-            await WORK.call(self.read_tls_options)
+            await WORK.finish("reading TLS options", self.read_tls_options)
         assert self._contexts is not None
         context = self._contexts.get(provider)
         if context is not None:
             return context
         if self._default is None:
-            default = await WORK.call(default_ssl_context)
+            default = await WORK.finish("reading TLS options", default_ssl_context)
             self._default = default
         return self._default
 

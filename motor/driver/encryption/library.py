@@ -36,7 +36,7 @@ class Library:
         """
         if self._handle is not None:
             return self._handle
-        return await WORK.call(self.load)
+        return await WORK.finish("loading the library for encryption", self.load)
 
     def load(self) -> MongoCrypt:
         """The handle, made in this thread."""

@@ -53,7 +53,7 @@ class Mongocryptd:
     async def _spawn(self) -> None:
         self._spawned = True
         if self._arguments is not None:
-            await APPLICATION.call(spawn_daemon, self._arguments)
+            await APPLICATION.finish("starting mongocryptd", spawn_daemon, self._arguments)
 
     def close(self) -> None:
         """Close the connections to it."""

@@ -17,6 +17,7 @@ from pymongocrypt.errors import MongoCryptError
 from pymongocrypt.mongocrypt import MongoCryptContext
 
 from motor._pymongo import kms_credentials
+from motor.driver import timeouts
 from motor.driver.deployment import Deployment
 from motor.driver.encryption.commands import collection_info
 from motor.driver.encryption.key_vault import KeyVault
@@ -92,7 +93,7 @@ class StateMachine:
                     await self._kms.complete(request)
             context.complete_kms()
         elif state == lib.MONGOCRYPT_CTX_NEED_KMS_CREDENTIALS:
-            credentials = await APPLICATION.call(kms_credentials, context.kms_providers)
+            credentials = await APPLICATION.finish("asking for credentials", kms_credentials, context.kms_providers)
             context.provide_kms_providers(bson.encode(credentials))
         else:
             raise MongoCryptError(f"libmongocrypt is in a state that Motor does not know: {state}")
@@ -124,7 +125,7 @@ class _Work:
             return step()
         running = WORK.call(step)
         self._running = running  # type: ignore[assignment]  # nobody takes the result from there
-        return await asyncio.shield(running)
+        return await timeouts.before_deadline(asyncio.shield(running), "encryption")
 
     def end(self) -> None:
         """Free the context, as soon as nobody works on it."""
