@@ -254,7 +254,7 @@ class ServerCursor:
 
         Never where it could change what the application sees.
         """
-        if not self.reads_ahead or self.tailable or self._pin is not None:
+        if not self.reads_ahead or self.tailable or self._pin is not None or timeouts.over():
             return False
         return self._session is not None and self._session.implicit
 

@@ -31,6 +31,11 @@ async def endless(request: Request) -> None:
     await request.peer.send(message({"cursor": cursor, "ok": 1}, request.id))
 
 
+def block(seconds: float) -> None:
+    """What an application does to its loop."""
+    time.sleep(seconds)
+
+
 def serve_endlessly(server: ScriptedServer) -> None:
     """Its cursors never end."""
 
@@ -84,6 +89,25 @@ async def test_the_reading_of_a_cursor_ends(read, server, connect):
     await server.until(lambda: "killCursors" in server.names, "the cursor killed")
     await server.until(lambda: at_rest(pool_of(client)), "the pool at rest")
     assert server.names[-1] == "killCursors"
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__.strip("_"))
+async def test_no_batch_is_asked_for_after_the_deadline(read, server, connect):
+    """The first one comes at the last moment."""
+    client = connect(server)
+    await client.admin.command("ping")
+
+    async def at_the_last_moment(request: Request) -> None:
+        await endless(request)
+        block(2 * BRIEF)
+
+    serve_endlessly(server)
+    server.script("find", at_the_last_moment)
+    server.script("aggregate", at_the_last_moment)
+    with pytest.raises(PyMongoError) as raised, pymongo.timeout(BRIEF):
+        await asyncio.wait_for(read(client), PATIENCE)
+    assert raised.value.timeout
+    assert "getMore" not in server.names
 
 
 async def test_to_list_is_one_operation_and_a_batch_is_one_of_a_loop(server, connect):
@@ -152,11 +176,6 @@ async def test_a_late_reply_is_drained(server, connect):
     late.set()
     assert await next_one == {"_id": 2}
     assert server.opened == 2
-
-
-def block(seconds: float) -> None:
-    """What an application does to its loop."""
-    time.sleep(seconds)
 
 
 async def test_a_reply_that_was_there_before_the_loop_looked(server, connect):
