@@ -15,8 +15,7 @@ from pymongo.write_concern import WriteConcern
 from motor._pymongo import ReadPreferenceMode
 from motor.driver.operations.operation import Operation
 from motor.driver.sessions.session import Session
-from motor.driver.timeouts import within
-from motor.frameworks.framework import start
+from motor.frameworks.framework import start, start_within
 
 if TYPE_CHECKING:
     import typing_extensions
@@ -75,9 +74,9 @@ class AgnosticBase:
 
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """Motor's contract: what does I/O starts at once and returns a Future, and to await it is optional."""
-        if self._timeout is not None:
-            coroutine = within(self._timeout, coroutine)
-        return start(coroutine, self._client._asyncio_loop)
+        if self._timeout is None:
+            return start(coroutine, self._client._asyncio_loop)
+        return start_within(self._timeout, coroutine, self._client._asyncio_loop)
 
     def _run(self, operation: Operation[T], session: Any = None) -> asyncio.Future[T]:
         return self._start(self._run_operation(operation, session))

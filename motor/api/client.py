@@ -49,6 +49,7 @@ from motor.driver.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
 from motor.driver.operations.run_command import RunCommand
+from motor.driver.threads import APPLICATION
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -534,7 +535,7 @@ class Turn:
     def __await__(self) -> Generator[Any, None, None]:
         yield
         if self._thread is not None:
-            yield from asyncio.to_thread(self._thread.join).__await__()
+            yield from APPLICATION.call(self._thread.join).__await__()
 
 
 def _option_repr(name: str, value: Any) -> str:

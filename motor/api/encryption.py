@@ -23,8 +23,7 @@ from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
 from motor.api.cursor import AgnosticCursor
 from motor.api.database import AgnosticDatabase
-from motor.driver.timeouts import within
-from motor.frameworks.framework import start
+from motor.frameworks.framework import start, start_within
 
 if TYPE_CHECKING:
     from pymongo.encryption import RewrapManyDataKeyResult  # type: ignore[attr-defined]  # by a star
@@ -349,9 +348,10 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         raise NotImplementedError
 
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
-        if self._timeout is not None:
-            coroutine = within(self._timeout, coroutine)
-        return start(coroutine, lambda: self._client._family.framework.asyncio_loop(self.io_loop))
+        def loop() -> asyncio.AbstractEventLoop:
+            return self._client._family.framework.asyncio_loop(self.io_loop)
+
+        return start(coroutine, loop) if self._timeout is None else start_within(self._timeout, coroutine, loop)
 
     def _open(self) -> ExplicitEncrypter:
         if self._encrypter is None:

@@ -10,7 +10,7 @@ from contextvars import Token
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from bson.timestamp import Timestamp
-from pymongo.errors import ExecutionTimeout, InvalidOperation, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import InvalidOperation, NetworkTimeout, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -18,7 +18,7 @@ from motor._pymongo import ReadPreferenceMode, SessionOptions, TransactionOption
 from motor.api.base import BOUND_SESSION, AgnosticBase
 from motor.driver import timeouts
 from motor.driver.sessions.session import Session
-from motor.driver.transactions import MAX_TIME_MS_EXPIRED, TRANSIENT, UNKNOWN_RESULT, abort, abort_soon, commit
+from motor.driver.transactions import TRANSIENT, UNKNOWN_RESULT, abort, abort_soon, commit
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -309,7 +309,7 @@ class TransactionContext:
 
 
 def _took_too_long(error: PyMongoError) -> bool:
-    return isinstance(error, OperationFailure) and error.code == MAX_TIME_MS_EXPIRED
+    return isinstance(error, OperationFailure) and error.code == timeouts.MAX_TIME_MS_EXPIRED
 
 
 def _check_time(started: float, delay: float, error: PyMongoError) -> None:
@@ -317,11 +317,6 @@ def _check_time(started: float, delay: float, error: PyMongoError) -> None:
     left = timeouts.remaining()
     if delay < (TIME_LIMIT - (time.monotonic() - started) if left is None else left):
         return
-    late: PyMongoError
-    if left is None:
-        late = NetworkTimeout(str(error))
-    else:
-        details = {"ok": 0, "errmsg": str(error), "code": MAX_TIME_MS_EXPIRED}
-        late = ExecutionTimeout(str(error), MAX_TIME_MS_EXPIRED, details)
+    late: PyMongoError = NetworkTimeout(str(error)) if left is None else timeouts.exceeded(str(error))
     copy_error_labels(error, late)
     raise late from error

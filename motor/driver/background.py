@@ -18,7 +18,7 @@ def start_task(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
     return task
 
 
-def retrieve(task: asyncio.Task[Any]) -> None:
-    """See how a task has ended, for a task whose owner may be gone by then: asyncio complains of what nobody saw."""
-    if not task.cancelled():
-        task.exception()
+def retrieve(future: asyncio.Future[Any]) -> None:
+    """See how a task or a future has ended whose owner may be gone by then: asyncio complains of what nobody saw."""
+    if not future.cancelled():
+        future.exception()

@@ -21,6 +21,7 @@ from motor._pymongo import CollationIn, Pipeline, has_decoders
 from motor.driver import timeouts
 from motor.driver.background import retrieve
 from motor.driver.cursors import ServerCursor
+from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.deployment import Deployment
 from motor.driver.operations.change_stream import OpenChangeStream
 from motor.driver.operations.operation import Target
@@ -73,7 +74,7 @@ class ChangeStream:
         # A type of the user's could make something else of a resume token.
         self._decodes_late = has_decoders(self._codec)
         self._cursor: ServerCursor | None = None
-        self._reading = asyncio.Lock()
+        self._reading = DeadlineLock()
         self._patient = False
         self._working: asyncio.Task[object] | None = None
         self._waiter: asyncio.Future[None] | None = None

@@ -8,13 +8,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, OperationFailure
+from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
 
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver import timeouts
 from motor.driver.background import retrieve, start_task
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.pin import Pin, PinHolder
+from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.deployment import Deployment
 from motor.driver.execution import Execution
 from motor.driver.executor import Executor, kill_cursor
@@ -56,7 +57,7 @@ class ServerCursor:
         self._limit = 0
         self._target = replace(opening.target, codec_options=opening.reply_codec)
         self._undecoded: EncodedBatch | None = None
-        self._fetching = asyncio.Lock()
+        self._fetching = DeadlineLock()
         self._executor: Executor | None = None
         self._session: Session | None = None
         self._pin: Pin | None = None
@@ -193,15 +194,16 @@ class ServerCursor:
 
     async def _is_end(self, error: BaseException) -> bool:
         """Draw the conclusions from an error in a batch's place: is it no more than the cursor's expected end?"""
-        if isinstance(error, OperationFailure):
+        if isinstance(error, NetworkTimeout) or (isinstance(error, PyMongoError) and timeouts.over()):
+            # Whose time is over must not wait for the server to be told.
+            self.closed = True
+            self._run_soon(self._let_go(kill=True))
+        elif isinstance(error, OperationFailure):
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
             expected = gone and (self.tailable or self.closed)
             await self._end(kill=not gone)
             return expected
-        if isinstance(error, NetworkTimeout):
-            self.closed = True
-            self._run_soon(self._let_go(kill=True))
         elif isinstance(error, ConnectionFailure):
             await self._end(kill=False)
         elif isinstance(error, asyncio.CancelledError):
@@ -240,7 +242,8 @@ class ServerCursor:
     async def _batch_ahead(self, ahead: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
         """The batch that is on its way already."""
         await asyncio.wait([ahead], timeout=timeouts.remaining())
-        if not ahead.done():
+        # Who finds it there each time has to end in time, too.
+        if not ahead.done() or timeouts.over():
             raise NetworkTimeout("timed out while waiting for a cursor's next batch")
         self._ahead = None
         return ahead.result()
@@ -250,7 +253,7 @@ class ServerCursor:
 
         Never where it could change what the application sees.
         """
-        if not self.reads_ahead or self.tailable or self._pin is not None:
+        if not self.reads_ahead or self.tailable or self._pin is not None or timeouts.over():
             return False
         return self._session is not None and self._session.implicit
 

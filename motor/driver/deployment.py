@@ -11,9 +11,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from pymongo.errors import InvalidOperation
+from pymongo.errors import InvalidOperation, PyMongoError, ServerSelectionTimeoutError
 from pymongo.topology_description import TopologyDescription
 
+from motor.driver import timeouts
+from motor.driver.cmap.errors import another
 from motor.driver.background import start_task
 from motor.driver.encrypted_exchange import Encrypter
 from motor.driver.executor import Executor
@@ -21,6 +23,7 @@ from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvRecords, resolve_options, resolve_seedlist
 from motor.driver.sdam.topology import Topology
 from motor.driver.sessions.server_session import ServerSessionPool
+from motor.driver.threads import WORK
 
 _process = object()
 """Another one after a fork: to compare it is cheaper than to ask for the process id."""
@@ -52,6 +55,7 @@ class Deployment:
         self.encrypter: Encrypter | None = None
         self._complete = complete
         self._resolving: asyncio.Task[Executor] | None = None
+        self._awaiting = 0
         self._client_name = client_name
         self._executor: Executor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -90,29 +94,45 @@ class Deployment:
         return self._start(loop) if self.settings.srv is None and not self.settings.lacks_tls else None
 
     async def resolve(self) -> Executor:
-        """Ask DNS for the servers, read the files that TLS needs; the executor for that. All who wait share it, and its
-        error.
+        """Ask DNS for the servers, read the files that TLS needs; the executor for that. All who wait share it; its
+        error each gets anew.
 
         Raises :class:`~pymongo.errors.ConfigurationError` for records or certificates that cannot be had or used; the
         next use asks anew.
         """
         loop = asyncio.get_running_loop()
         task = self._resolving
+        left_behind = task is not None and not self._awaiting
         if task is None or task.get_loop() is not loop or self._process is not _process:
             task = self._resolving = start_task(self._resolve(loop), f"motor resolver {self._client_name}")
             task.add_done_callback(self._resolved)
             self._process = _process
         # Not the task itself: one who gives up must not end it for the others.
-        await asyncio.wait([task])
+        timeout = timeouts.at_most(self.settings.options.server_selection_timeout)
+        self._awaiting += 1
+        try:
+            await asyncio.wait([task], timeout=timeout)
+        finally:
+            self._awaiting -= 1
         if self._closed:
             raise InvalidOperation("Cannot use MongoClient after close")
-        return task.result()
+        if not task.done():
+            srv = self.settings.srv
+            what = "the files for TLS were not read" if srv is None else f"DNS did not answer for {srv.fqdn}"
+            raise ServerSelectionTimeoutError(f"No servers found yet: {what}, Timeout: {timeout}s")
+        error = task.exception()
+        if error is None:
+            return task.result()
+        if left_behind:
+            # It was the attempt of somebody who has given up: this one is due an attempt of its own.
+            return await self.resolve()
+        raise another(error) if isinstance(error, PyMongoError) else error
 
     async def _resolve(self, loop: asyncio.AbstractEventLoop) -> Executor:
         srv = self.settings.srv
         records = await resolve_seedlist(srv) if srv is not None else None
         options = await resolve_options(srv) if srv is not None else {}
-        self.settings = await asyncio.to_thread(self._complete, records, options)
+        self.settings = await WORK.call(self._complete, records, options)
         self._check_usable(loop)
         return self._start(loop)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import bson
 from pymongo.client_options import ClientOptions
-from pymongo.errors import ConfigurationError, DocumentTooLarge, ExecutionTimeout, NotPrimaryError
+from pymongo.errors import ConfigurationError, DocumentTooLarge, NotPrimaryError
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import (
@@ -25,13 +25,13 @@ from motor._pymongo import (
 )
 from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.errors import UNREADABLE, connection_failure
-from motor.driver.cmap.opening import LATE_TIMER_GRACE
+from motor.driver.cmap.errors import UNREADABLE
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
+from motor.driver.threads import WORK
 from motor.driver.wire import op_msg
 from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
 from motor.driver.wire.compression import Compressor, compress
@@ -51,8 +51,6 @@ _LARGE_MESSAGE = 128 * 1024
 
 _ARRAY_OVERHEAD = 5
 """How much longer a command is with its one statement in an array than with it in a document sequence."""
-
-_MAX_TIME_MS_EXPIRED = 50
 
 
 class Exchange:
@@ -82,8 +80,8 @@ class Exchange:
         acknowledged = operation.acknowledged
         left = timeouts.remaining() if timeouts.configured() else None
         command = operation.command(connection)
-        if left is not None and operation.has_time_limit:
-            self._limit(command, left, server, connection)
+        if left is not None:
+            self._limit(operation, command, left, server, connection)
         self._complete(command, execution, connection)
         request_id = next_request_id()
         message = self._encode(command, operation, connection, request_id, acknowledged)
@@ -97,7 +95,9 @@ class Exchange:
             )
         try:
             if not acknowledged:
-                await self._send_unacknowledged(server, connection, message)
+                if not server.description.is_writable:
+                    raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
+                await connection.send_unacknowledged(message, self._socket_timeout if left is None else left)
                 reply: Any = {"ok": 1}
             else:
                 if operation.exhaust:
@@ -108,7 +108,7 @@ class Exchange:
                 del command, message
                 try:
                     if left is not None:
-                        received = await self._before_deadline(future, connection)
+                        received = await _before_deadline(future, connection)
                     elif self._socket_timeout is not None:
                         received = await self._within(future, connection)
                     else:
@@ -149,17 +149,23 @@ class Exchange:
         else:
             connection.send_last(message)
 
-    def _limit(self, command: Command, left: float, server: Server, connection: Connection) -> None:
-        """Tell the server how much time it has: what is left but for the way there and back."""
+    def _limit(
+        self, operation: Operation[Any], command: Command, left: float, server: Server, connection: Connection
+    ) -> None:
+        """Tell the server how much time it has: what is left but for the way there and back.
+
+        Raises ExecutionTimeout if that is nothing: then nothing is sent, whatever the operation.
+        """
         round_trip = server.description.min_round_trip_time
-        if left < round_trip:
-            message = (
+        if left <= round_trip:
+            raise timeouts.exceeded(
                 f"operation would exceed time limit, remaining timeout:{left:.5f} <= network round trip "
-                f"time:{round_trip:.5f} {format_timeout_details(timeout_details(self._options.pool_options))}"
+                f"time:{round_trip:.5f} {format_timeout_details(timeout_details(self._options.pool_options))}",
+                connection.max_wire_version,
             )
-            details = {"ok": 0, "errmsg": message, "code": _MAX_TIME_MS_EXPIRED}
-            raise ExecutionTimeout(message, _MAX_TIME_MS_EXPIRED, details, connection.max_wire_version)
-        command["maxTimeMS"] = int((left - round_trip) * 1000)
+        if operation.has_time_limit:
+            # 0 would be no limit.
+            command["maxTimeMS"] = max(int((left - round_trip) * 1000), 1)
 
     def _complete(self, command: Command, execution: Execution[Any], connection: Connection) -> None:
         """Add what every command carries: session, cluster time, read preference, API version, database."""
@@ -219,11 +225,6 @@ class Exchange:
         _check_size(operation.name, len(document), connection, acknowledged)
         return op_msg.encode(request_id, document, flags)
 
-    async def _send_unacknowledged(self, server: Server, connection: Connection, message: bytes) -> None:
-        if not server.description.is_writable:
-            raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
-        await connection.send_unacknowledged(message)
-
     async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
         """Await a reply no longer than socketTimeoutMS."""
         assert self._socket_timeout is not None
@@ -232,19 +233,6 @@ class Exchange:
             return await future
         finally:
             timer.cancel()
-
-    async def _before_deadline(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
-        """Await a reply until the operation's deadline. After it the connection still reads what comes."""
-        try:
-            await asyncio.wait([future], timeout=max(timeouts.remaining() or 0, 0))
-            # A loop that was blocked finds its timer due before it has looked at the socket.
-            await asyncio.wait([future], timeout=LATE_TIMER_GRACE)
-        finally:
-            if not future.done():
-                future.cancel()
-        if future.cancelled():
-            raise connection_failure(connection.address, self._options, TimeoutError("timed out"))
-        return future.result()
 
     def _abandon(
         self,
@@ -256,9 +244,9 @@ class Exchange:
         """Nobody waits any more for a reply, which may open a cursor: nobody will read that, or close it."""
         if operation.reply_fields is not CURSOR_FIELDS or operation.continues:
             return
-        if future.cancelled():
+        if future.cancelled() or future.exception() is not None:
             connection.abandon(lambda reply: self._orphaned(operation, server, reply))
-        elif future.done() and future.exception() is None:
+        else:
             self._orphaned(operation, server, future.result())
 
     def _orphaned(self, operation: Operation[Any], server: Server, reply: op_msg.Message) -> None:
@@ -311,7 +299,16 @@ def _send_exhaust(connection: Connection, message: bytes, request_id: int) -> as
 async def _compressed(message: bytes, compressor: Compressor) -> bytes:
     if len(message) <= _LARGE_MESSAGE:
         return compress(message, compressor)
-    return await asyncio.to_thread(compress, message, compressor)
+    return await WORK.finish("compressing a large command", compress, message, compressor)
+
+
+async def _before_deadline(future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
+    """Await a reply until the operation's deadline. After it the connection still reads what comes."""
+    connection.alarm.set(future, timeouts.remaining() or 0)
+    try:
+        return await future
+    finally:
+        connection.alarm.turn_off()
 
 
 def _decode_raw(document: bytes | memoryview) -> Any:

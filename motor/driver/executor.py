@@ -27,7 +27,6 @@ from motor.driver import timeouts
 from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import format_address
-from motor.driver.cmap.opening import LATE_TIMER_GRACE
 from motor.driver.cmap.pin import Pin
 from motor.driver.encrypted_exchange import EncryptedExchange, Encrypter
 from motor.driver.exchange import Exchange
@@ -200,7 +199,7 @@ class Executor:
     async def _look_around(self, execution: Execution[Any]) -> None:
         """Let the loop see what has happened to all connections, the monitors' as well, and select a server anew."""
         execution.server = execution.fixed_server
-        await asyncio.sleep(LATE_TIMER_GRACE)
+        await asyncio.sleep(timeouts.LATE_TIMER_GRACE)
 
     def _pin(self, execution: Execution[Any]) -> Pin | None:
         if self.load_balanced and execution.session is not None and execution.session.in_transaction:

@@ -12,7 +12,6 @@ from typing import Any
 from pymongo.client_options import ClientOptions
 from pymongo.errors import (
     ConnectionFailure,
-    ExecutionTimeout,
     NotPrimaryError,
     OperationFailure,
     PyMongoError,
@@ -30,7 +29,6 @@ _LABELLING_WIRE_VERSION = 9
 """MongoDB 4.4, the first that labels the errors after which a write may be sent again."""
 
 _ILLEGAL_OPERATION = 20
-_MAX_TIME_MS_EXPIRED = 50
 
 _FIRST_BACKOFF = 0.1
 _LONGEST_BACKOFF = 10.0
@@ -52,7 +50,7 @@ class RetryPolicy:
         """Return when the operation is to be tried again; raise what its caller gets if it is not."""
         retry = execution.retry
         if isinstance(error, ServerSelectionTimeoutError) and retry is not None and retry.error is not None:
-            raise retry.error
+            raise _late(retry, retry.error) if timeouts.over() else retry.error
         operation = execution.operation
         may_repeat = self._may_repeat(execution)
         if may_repeat and not operation.is_read:
@@ -73,9 +71,8 @@ class RetryPolicy:
         self._prepare(execution, retry, sharded)
         if overloaded:
             await self._back_off(retry, error)
-        left = timeouts.remaining()
-        if left is not None and left <= 0:
-            raise retry.error if retry.error.timeout else _too_late(retry, retry.error)
+        if timeouts.over():
+            raise _late(retry, retry.error)
 
     def _may_repeat(self, execution: Execution[Any]) -> bool:
         needed = execution.operation.retry_options
@@ -127,10 +124,13 @@ def _final(retry: Retry | None, error: PyMongoError) -> PyMongoError:
     return error
 
 
-def _too_late(retry: Retry, error: PyMongoError) -> ExecutionTimeout:
+def _late(retry: Retry, error: PyMongoError) -> PyMongoError:
     """What the caller gets when the operation's time is over after an error that allows another attempt."""
-    message = f"operation exceeded its time limit after {retry.attempts} attempts, of which the last failed: {error}"
-    late = ExecutionTimeout(message, _MAX_TIME_MS_EXPIRED, {"ok": 0, "errmsg": message, "code": _MAX_TIME_MS_EXPIRED})
+    if error.timeout:
+        return error
+    late = timeouts.exceeded(
+        f"operation exceeded its time limit after {retry.attempts} attempts, of which the last failed: {error}"
+    )
     copy_error_labels(error, late)
     return late
 

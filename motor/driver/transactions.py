@@ -22,9 +22,8 @@ UNKNOWN_RESULT = "UnknownTransactionCommitResult"
 TRANSIENT = "TransientTransactionError"
 
 _WRITE_CONCERN_TIMEOUT = 64
-MAX_TIME_MS_EXPIRED = 50
 
-_UNKNOWN_RESULT_CODES = RETRYABLE_ERROR_CODES | {_WRITE_CONCERN_TIMEOUT, MAX_TIME_MS_EXPIRED}
+_UNKNOWN_RESULT_CODES = RETRYABLE_ERROR_CODES | {_WRITE_CONCERN_TIMEOUT, timeouts.MAX_TIME_MS_EXPIRED}
 
 
 async def commit(deployment: Deployment, session: Session) -> None:
@@ -115,7 +114,7 @@ async def _end(executor: Executor, session: Session, operation: EndTransaction) 
     abandoned, session.transaction.abandoned = session.transaction.abandoned, None
     if abandoned is not None:
         # Else the end might overtake a command of its own transaction, which would then begin it anew.
-        await asyncio.wait([abandoned])
+        await asyncio.wait([abandoned], timeout=timeouts.remaining())
     await executor.execute(operation, session)
 
 

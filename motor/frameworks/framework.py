@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
+from motor.driver.timeouts import applied, within
+
 T = TypeVar("T")
 
 
@@ -59,3 +61,19 @@ def start(
     except RuntimeError:
         return loop_if_none_runs().create_task(coroutine)
     return _start_in(loop, coroutine)
+
+
+def start_within(
+    seconds: float, coroutine: Coroutine[Any, Any, T], loop_if_none_runs: Callable[[], asyncio.AbstractEventLoop]
+) -> asyncio.Future[T]:
+    """Start `coroutine` likewise, and give it `seconds` from its start, unless the caller has set a limit already."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        future = loop_if_none_runs().create_task(within(seconds, coroutine))
+        # One that is cancelled before it starts never gets to what it would have awaited.
+        future.add_done_callback(lambda _: coroutine.close())
+        return future
+    # A task takes its context with it: no other coroutine is needed to set the limit.
+    with applied(seconds):
+        return _start_in(loop, coroutine)

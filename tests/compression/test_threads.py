@@ -6,6 +6,7 @@ import asyncio
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from pymongo.errors import ConnectionFailure, InvalidOperation
 
 from motor.driver import exchange
-from motor.driver.cmap.opening import LATE_TIMER_GRACE
+from motor.driver.timeouts import LATE_TIMER_GRACE
 from motor.driver.wire import compression
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from tests.compression.proxy import CompressingProxy
@@ -101,6 +102,25 @@ async def test_what_is_large_goes_to_a_thread(target, compressing, expanding):
             document = await collection.find_one({"_id": "large"})
             assert document == {"_id": "large", "text": LARGE}
         assert (compressing.in_threads, expanding.in_threads) == (1, 3)
+
+
+@on_every_loop
+async def test_no_thread_is_the_loops_own(target):
+    """An application may fill the default executor with calls that wait for this very client."""
+    async with CompressingProxy(target) as proxy, _collection(proxy) as collection:
+        loop = asyncio.get_running_loop()
+
+        async def insert_and_find(number: int) -> Any:
+            await collection.insert_one({"_id": number, "text": LARGE})
+            return await collection.find_one({"_id": number}, {"text": 1})
+
+        def in_a_thread(number: int) -> Any:
+            return asyncio.run_coroutine_threadsafe(insert_and_find(number), loop).result(PATIENCE)
+
+        with ThreadPoolExecutor(2) as few:
+            loop.set_default_executor(few)
+            found = await asyncio.gather(*(loop.run_in_executor(None, in_a_thread, number) for number in range(4)))
+        assert found == [{"_id": number, "text": LARGE} for number in range(4)]
 
 
 @on_every_loop

@@ -122,7 +122,7 @@ async def refused(uri: str) -> None:
 @says("Name or service not known")
 async def unknown_host(uri: str) -> None:
     unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    with mock.patch.object(type(asyncio.get_running_loop()), "getaddrinfo", side_effect=unknown):
+    with mock.patch.object(socket, "getaddrinfo", side_effect=unknown):
         await seek("mongodb://db.example.com")
 
 

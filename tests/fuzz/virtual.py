@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import socket
 import sys
 import threading
 import time
@@ -23,8 +24,8 @@ _THREAD_PATIENCE = 0.25
 
 _THREAD_TURN = 0.001
 
-_OWN_THREAD = "motor "
-"""How the names begin of the threads that the engine has beside the loop's."""
+_OWN_THREAD = "motor authentication"
+"""The name of the threads that do one thing and end; those that wait for the next are seen by what they do."""
 
 
 class Finding(AssertionError):
@@ -123,7 +124,7 @@ class _Clockwork(selectors.SelectSelector):
 
     @property
     def _threads_work(self) -> bool:
-        return bool(self.jobs) or any(thread.name.startswith(_OWN_THREAD) for thread in threading.enumerate())
+        return bool(self.jobs) or any(thread.name == _OWN_THREAD for thread in threading.enumerate())
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.turns += 1
@@ -173,16 +174,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # of whatever it can be given
         self, executor: Any, func: Any, *args: Any
     ) -> Any:
-        """As long as a thread works, time is real."""
+        """As long as a thread works, time is real. Every name has an address."""
+        if func is socket.getaddrinfo:
+            found = super().create_future()
+            found.set_result([(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("192.0.2.1", args[1]))])
+            return found
         future = super().run_in_executor(executor, func, *args)
         self._clockwork.jobs += 1
         future.add_done_callback(self._job_done)
         return future
 
-    async def create_connection(
-        self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, **options: Any
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """At once."""
+
+    async def create_connection(  # type: ignore[override]  # with fewer options
+        self, protocol_factory: Callable[[], Any], *, sock: socket.socket, **options: Any
     ) -> tuple[asyncio.Transport, Any]:
         """A connection to a new peer."""
+        sock.close()
         protocol, peer = protocol_factory(), self._accept()
         transport = MemoryTransport(self, protocol, peer)
         peer.transport = transport

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import dns.rcode
+import pymongo
 import pytest
 from pymongo.driver_info import DriverInfo
-from pymongo.errors import ConfigurationError, InvalidOperation
+from pymongo.errors import ConfigurationError, InvalidOperation, ServerSelectionTimeoutError
 from pymongo.uri_parser import parse_uri
 
 from motor.driver.sdam import srv
@@ -28,15 +29,14 @@ async def served(dns_server, server_uri, monkeypatch):
         (f"_mongodb._tcp.{NAME}", "SRV"): [f"0 0 {port} {HOST}."],
         (NAME, "TXT"): ['"authSource=fromdns"'],
     }
-    loop = asyncio.get_running_loop()
-    ask_system = loop.getaddrinfo
+    ask_system = socket.getaddrinfo
 
-    async def getaddrinfo(host, *args: Any, **kwargs: Any):
+    def getaddrinfo(host, *args: Any, **kwargs: Any):
         if host == HOST:
             return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))]
-        return await ask_system(host, *args, **kwargs)
+        return ask_system(host, *args, **kwargs)
 
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return dns_server
 
 
@@ -74,6 +74,7 @@ async def test_a_failure_reaches_all_and_the_next_use_asks_anew(served, client):
     served.rcode = dns.rcode.NXDOMAIN
     results = await asyncio.gather(*(client.admin.command("ping") for _ in range(3)), return_exceptions=True)
     assert all(isinstance(result, ConfigurationError) for result in results)
+    assert len(set(map(id, results))) == 3, "each has an exception of its own"
     served.rcode = dns.rcode.NOERROR
     assert (await client.admin.command("ping"))["ok"] == 1
 
@@ -122,3 +123,30 @@ async def test_a_replica_set_is_not_polled(served, client, monkeypatch):
 def test_what_needs_no_dns_is_refused_by_the_constructor(uri, message):
     with pytest.raises(ConfigurationError, match=message):
         AsyncIOMotorClient(uri)
+
+
+@pytest.mark.parametrize("limit", ["timeoutMS", "serverSelectionTimeoutMS", "pymongo.timeout"])
+async def test_dns_that_does_not_answer_in_time(limit, served):
+    """What is waited for is a server: it is selection that fails."""
+    served.silent = True
+    uri = URI.partition("&")[0]
+    options: dict[str, Any] = {} if limit == "pymongo.timeout" else {limit: 200}
+    async with AsyncIOMotorClient(uri, **options) as client:
+        with pytest.raises(ServerSelectionTimeoutError, match=f"DNS did not answer for {NAME}") as raised:
+            if limit == "pymongo.timeout":
+                with pymongo.timeout(0.2):
+                    await client.admin.command("ping")
+            else:
+                await client.admin.command("ping")
+        assert raised.value.timeout
+
+
+async def test_the_failure_of_a_lookup_that_was_left_behind_is_nobodys(served):
+    """Who comes when nobody waits for it any more asks again."""
+    served.silent = True
+    async with AsyncIOMotorClient(f"{URI}&connectTimeoutMS=500") as client:
+        with pytest.raises(ServerSelectionTimeoutError), pymongo.timeout(0.1):
+            await client.admin.command("ping")
+        await until(lambda: bool(served.queries))
+        served.silent = False
+        assert (await client.admin.command("ping"))["ok"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import Any
 from urllib.parse import quote_plus
@@ -133,13 +134,12 @@ async def test_the_systems_certificates_are_trusted_by_default(certificates, por
 async def test_srv_means_tls(certificates, port, monkeypatch, options):
     """DNS names a server whose certificate is of that name: that is the name to be checked."""
     host, cluster = "db.example.com", "cluster.example.com"
-    loop = asyncio.get_running_loop()
-    ask_system = loop.getaddrinfo
+    ask_system = socket.getaddrinfo
 
-    async def getaddrinfo(name: Any, *args: Any, **kwargs: Any) -> Any:
-        return await ask_system("127.0.0.1" if name == host else name, *args, **kwargs)
+    def getaddrinfo(name: Any, *args: Any, **kwargs: Any) -> Any:
+        return ask_system("127.0.0.1" if name == host else name, *args, **kwargs)
 
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     async with DNSServer({(f"_mongodb._tcp.{cluster}", "SRV"): [f"0 0 {port} {host}."]}) as dns_server:
         monkeypatch.setattr(srv, "new_resolver", dns_server.resolver)
         options = options.format(authority=quote_plus(certificates.authority))

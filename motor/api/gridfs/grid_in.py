@@ -20,6 +20,7 @@ from motor.api.gridfs.collections import disallow_transaction
 from motor.api.gridfs.grid_file import GridFile
 from motor.api.gridfs.indexes import BucketIndexes
 from motor.api.gridfs.transfer import check_source, copy_from, transfer_size
+from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.gridfs.chunk_writer import ChunkWriter
 from motor.driver.operations.delete import Delete
 from motor.driver.operations.insert import InsertOne
@@ -86,7 +87,7 @@ class AgnosticGridIn(GridFile):
             kwargs["_id"],
             chunk_size,
         )
-        self._writing = asyncio.Lock()
+        self._writing = DeadlineLock()
         self._closed = False
         self._failure: Exception | None = None
         self._made = True

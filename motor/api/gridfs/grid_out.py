@@ -15,6 +15,7 @@ from motor.api.collection import AgnosticCollection
 from motor.api.gridfs.collections import disallow_transaction
 from motor.api.gridfs.file_document import FileDocument
 from motor.api.gridfs.transfer import transfer_size
+from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.gridfs.chunk_reader import ChunkReader
 from motor.driver.gridfs.stored_file import StoredFile
 
@@ -69,7 +70,7 @@ class AgnosticGridOut(FileDocument):
         self._chunk: bytes | memoryview = b""
         self._chunk_number = -1
         self._reader: ChunkReader | None = None
-        self._reading = asyncio.Lock()
+        self._reading = DeadlineLock()
         self.closed = False
 
     def open(self) -> asyncio.Future[Self]:

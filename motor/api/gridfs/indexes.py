@@ -11,6 +11,7 @@ from pymongo.read_preferences import ReadPreference
 
 from motor.api.collection import AgnosticCollection
 from motor.api.gridfs.collections import BucketCollections
+from motor.driver.deadline_lock import DeadlineLock
 
 _FILES_INDEX = {"filename": 1, "uploadDate": 1}
 _CHUNKS_INDEX = {"files_id": 1, "n": 1}
@@ -23,7 +24,7 @@ class BucketIndexes:
         self._collections = collections
         self._ensured = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ensuring = asyncio.Lock()
+        self._ensuring = DeadlineLock()
 
     async def ensure(self, session: Any) -> None:
         """Look whether there are files; if there are none, create the indexes that are missing."""
@@ -32,7 +33,7 @@ class BucketIndexes:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             # A bucket may be used in one loop after the other, and a lock may not.
-            self._loop, self._ensuring = loop, asyncio.Lock()
+            self._loop, self._ensuring = loop, DeadlineLock()
         async with self._ensuring:
             if self._ensured:
                 return

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from motor.api.base import AgnosticBase
+from motor.driver.threads import APPLICATION
 
 _TRANSFER_SIZE = 1024 * 1024
 
@@ -67,7 +68,7 @@ def writer_to(destination: Any) -> Callable[[bytes], Awaitable[None]]:
         return write_here
 
     async def write_in_thread(data: bytes) -> None:
-        await _awaited(await asyncio.to_thread(_write_all, write, data))
+        await _awaited(await APPLICATION.finish("writing to the destination", _write_all, write, data))
 
     return write_in_thread
 
@@ -82,7 +83,7 @@ def _reader(source: Any) -> Callable[[int], Awaitable[Any]]:
         return read_here
 
     async def read_in_thread(size: int) -> Any:
-        return await _awaited(await asyncio.to_thread(read, size))
+        return await _awaited(await APPLICATION.finish("reading from the source", read, size))
 
     return read_in_thread
 

@@ -34,8 +34,9 @@ from motor.driver.cmap.errors import (
     senseless_reply,
 )
 from motor.driver.cmap.expanding import ExpandingReader
-from motor.driver.cmap.opening import LATE_TIMER_GRACE, open_transport, unanswered
+from motor.driver.cmap.opening import open_transport, unanswered
 from motor.driver.cmap.writing import PIECE, MessageWriter
+from motor.driver.timeouts import LATE_TIMER_GRACE, Alarm, Timer
 from motor.driver.wire import op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
 from motor.driver.wire.header import OP_MSG, next_request_id
@@ -89,6 +90,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.last_round_trip = 0.0
         self.on_rest: Callable[[Connection], None] | None = None
         self.on_closed: Callable[[Connection], None] | None = None
+        self.alarm = Alarm(self.loop, self._fail_late)
         self._looked_at = 0.0
         self._reply: asyncio.Future[op_msg.Message] | None = None
         self._expected: int | None = None
@@ -185,15 +187,37 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             self._settled = self.loop.create_future()
         return self._settled
 
-    async def send_unacknowledged(self, message: bytes) -> None:
-        """Send a message that has no reply; wait while the transport's buffer is full."""
+    async def send_unacknowledged(self, message: bytes, timeout: float | None = None) -> None:
+        """Send a message that has no reply; wait while the transport's buffer is full, for `timeout` seconds at most.
+
+        Whoever gives up closes the connection. The next one would have to wait behind what is unsent, and the server
+        throws half a message away; nobody was promised more.
+        """
         if self._failure is not None:
             raise another(self._failure)
         self._write_in_pieces(message)
-        while self._writable is not None and self._failure is None:
-            await asyncio.shield(self._writable)
+        if self._writable is None:
+            return
+        timer = None if timeout is None else Timer(self.loop, timeout, self._time_out_sending)
+        try:
+            while self._writable is not None and self._failure is None:
+                await self._writable
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
         if self._failure is not None:
             raise another(self._failure)
+
+    def _fail_late(self, reply: asyncio.Future[op_msg.Message]) -> None:
+        """Whoever waits for a reply has no time left; the connection goes on reading it."""
+        if not reply.done():
+            reply.set_exception(connection_failure(self.address, self.options, TimeoutError("timed out")))
+
+    def _time_out_sending(self) -> None:
+        self.close(connection_failure(self.address, self.options, TimeoutError("timed out")))
 
     async def command(
         self, database: str, command: dict[str, Any], timeout: float | None = None, exhaust: bool = False
@@ -297,6 +321,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         if reply is not None and not reply.done():
             reply.set_exception(self._failure or AutoReconnect("connection closed"))
         self._on_abandoned = None
+        self.alarm.end()
         # An error's traceback may keep the connection alive, and with it what was set aside for a message.
         self._large = None
         self._discard_unsent()

@@ -7,6 +7,7 @@ from collections import deque
 
 from pymongo.errors import ProtocolError
 
+from motor.driver.threads import WORK
 from motor.driver.wire import compression
 from motor.driver.wire.compression import OP_COMPRESSED
 from motor.driver.wire.reader import MessageReader
@@ -44,7 +45,7 @@ class ExpandingReader(MessageReader):
             else:
                 self._expanded(request_id, response_to, opcode, expanded)
             return
-        expanding = self.loop.run_in_executor(None, compression.decompress, body, self.max_message_size)
+        expanding = self.loop.run_in_executor(WORK, compression.decompress, body, self.max_message_size)
         self._expanding = True
         # What comes meanwhile has to wait, so that replies stay in order; what is here already waits with us.
         self.stop_reading()

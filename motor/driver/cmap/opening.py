@@ -5,7 +5,6 @@ there is none, or when nobody answers over it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from typing import Any
@@ -14,13 +13,9 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect
 
 from motor._pymongo import Address, ssl_context_of
-from motor.driver.background import retrieve
 from motor.driver.cmap.errors import connection_failure
-
-LATE_TIMER_GRACE = 0.02
-"""Seconds between a timer and the verdict, in which the event loop looks at the socket."""
-
-_KEEPALIVE = (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 9))
+from motor.driver.cmap.happy_eyeballs import connect
+from motor.driver.timeouts import in_time
 
 _HANDSHAKE_CUT = "connection closed: does the server speak TLS 1.2 or later, and accept this client's certificate?"
 
@@ -32,53 +27,44 @@ _MAY_WANT_CERTIFICATE = "does it expect another client certificate (tlsCertifica
 async def open_transport(protocol: asyncio.BaseProtocol, address: Address, options: ClientOptions) -> None:
     """Connect `protocol` to the server at `address`, with TLS if the options say so.
 
-    Raises :class:`~pymongo.errors.AutoReconnect` or, after connectTimeoutMS, :class:`~pymongo.errors.NetworkTimeout`.
+    Raises :class:`~pymongo.errors.AutoReconnect` or :class:`~pymongo.errors.NetworkTimeout`: connectTimeoutMS is the
+    time for the resolver, for each of the host's addresses, and for the TLS handshake.
     """
-    loop = asyncio.get_running_loop()
     host, port = address
+    timeout = options.pool_options.connect_timeout
     ssl_context = ssl_context_of(options)
-    server_hostname = host if ssl_context else None
-    opening: Any
-    if port is None:
-        opening = loop.create_unix_connection(lambda: protocol, host, ssl=ssl_context, server_hostname=server_hostname)
-    else:
-        opening = loop.create_connection(lambda: protocol, host, port, ssl=ssl_context, server_hostname=server_hostname)
-    task = loop.create_task(opening, name=f"motor opening {address}")
+    tls: dict[str, Any] = {"ssl": ssl_context, "server_hostname": host} if ssl_context else {}
+    name = f"motor opening {address}"
     try:
-        transport = await _opened_in_time(task, options.pool_options.connect_timeout)
+        if port is None:
+            loop = asyncio.get_running_loop()
+            await in_time(
+                loop.create_task(loop.create_unix_connection(lambda: protocol, host, **tls), name=name), timeout
+            )
+        else:
+            await _hand_over(await connect(host, port, timeout), protocol, tls, timeout, name)
     except OSError as error:
         raise _open_failure(address, options, error) from error
-    if port is not None:
-        _keep_alive(transport)
 
 
-async def _opened_in_time(opening: asyncio.Task[Any], timeout: float | None) -> asyncio.Transport:
-    opening.add_done_callback(retrieve)
+async def _hand_over(
+    sock: socket.socket, protocol: asyncio.BaseProtocol, tls: dict[str, Any], timeout: float | None, name: str
+) -> None:
+    """Have the event loop read and write a connected socket for `protocol`."""
+    loop = asyncio.get_running_loop()
+    taken = False
+
+    def take() -> asyncio.BaseProtocol:
+        nonlocal taken
+        taken = True
+        return protocol
+
     try:
-        await asyncio.wait([opening], timeout=timeout)
-        # A loop that was blocked finds its timer due before it has looked at the socket.
-        await asyncio.wait([opening], timeout=LATE_TIMER_GRACE)
+        await in_time(loop.create_task(loop.create_connection(take, sock=sock, **tls), name=name), timeout)
     finally:
-        if not opening.done():
-            opening.cancel()
-    if opening.cancelled() or not opening.done():
-        raise TimeoutError("timed out")
-    transport: asyncio.Transport = opening.result()[0]
-    return transport
-
-
-def _keep_alive(transport: asyncio.Transport) -> None:
-    """Have the kernel notice a peer that is gone: after two minutes, and then every ten seconds."""
-    raw: Any = transport.get_extra_info("socket")
-    if raw is None:
-        return
-    # The peer may have gone already: what is sent next finds that out.
-    with contextlib.suppress(OSError):
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, maximum in _KEEPALIVE:
-            option = getattr(socket, name, None)
-            if option is not None and raw.getsockopt(socket.IPPROTO_TCP, option) > maximum:
-                raw.setsockopt(socket.IPPROTO_TCP, option, maximum)
+        if not taken:
+            # Else it is the loop's, which closes it.
+            sock.close()
 
 
 def _open_failure(address: Address, options: ClientOptions, error: OSError) -> AutoReconnect:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 def call_in_own_thread(call: Callable[[], None], name: str) -> asyncio.Future[BaseException | None]:
     """Make `call` in a thread of its own; the future has what it raises, or ``None``.
 
-    The loop's own threads are few, and are needed for DNS: they must not wait for a human. Neither a loop that ends
+    The driver's other threads are few: they must not wait for a human. Neither a loop that ends
     nor a process that ends waits for this one.
     """
     loop = asyncio.get_running_loop()

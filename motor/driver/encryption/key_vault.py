@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Protocol
 
 from bson.binary import UUID_SUBTYPE, Binary
@@ -15,6 +14,7 @@ from motor.driver.encryption.commands import RAW, execute, read_all
 from motor.driver.operations.find import Find, Query
 from motor.driver.operations.insert import InsertOne
 from motor.driver.operations.operation import Target
+from motor.driver.threads import APPLICATION
 
 
 class KeyVault(Protocol):
@@ -66,13 +66,15 @@ class PyMongoKeyVault:
 
     async def find(self, filter: bytes) -> list[bytes]:
         """The data keys that match `filter`."""
-        keys = await asyncio.to_thread(lambda: list(self._collection.find(RawBSONDocument(filter))))
+        keys = await APPLICATION.finish(
+            "reading the key vault", lambda: list(self._collection.find(RawBSONDocument(filter)))
+        )
         return [key.raw for key in keys]
 
     async def insert(self, data_key: bytes) -> Binary:
         """Keep a data key; its ``_id``."""
         document = RawBSONDocument(data_key)
-        await asyncio.to_thread(self._collection.insert_one, document)
+        await APPLICATION.finish("writing to the key vault", self._collection.insert_one, document)
         return _id_of(document)
 
 

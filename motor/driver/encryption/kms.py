@@ -16,6 +16,8 @@ from pymongocrypt.mongocrypt import MongoCryptKmsContext
 from motor._pymongo import CONNECT_TIMEOUT, Address, default_ssl_context, kms_connect_context, kms_ssl_contexts
 from motor.driver import timeouts
 from motor.driver.cmap.errors import format_address
+from motor.driver.cmap.happy_eyeballs import connect
+from motor.driver.threads import WORK
 
 T = TypeVar("T")
 
@@ -87,9 +89,11 @@ class Kms:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = address
         if self._connect_callback is None:
-            return await asyncio.open_connection(host, port, ssl=context)
+            assert port is not None
+            sock = await connect(host, port, _limit())
+        else:
+            sock = await _connected(self._connect_callback, address)
         # The certificate has to be the service's, whoever the connection goes through.
-        sock = await _connected(self._connect_callback, address)
         try:
             return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=host)
         except BaseException:
@@ -98,13 +102,14 @@ class Kms:
 
     async def _ssl_context(self, provider: str) -> ssl.SSLContext:
         if self._contexts is None:
-            await asyncio.to_thread(self.read_tls_options)
+            await WORK.finish("reading TLS options", self.read_tls_options)
         assert self._contexts is not None
         context = self._contexts.get(provider)
         if context is not None:
             return context
         if self._default is None:
-            self._default = await asyncio.to_thread(default_ssl_context)
+            default = await WORK.finish("reading TLS options", default_ssl_context)
+            self._default = default
         return self._default
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import Any
 
@@ -10,6 +9,8 @@ import bson
 from pymongocrypt.asynchronous.state_machine import AsyncMongoCryptCallback
 from pymongocrypt.mongocrypt import MongoCrypt
 from pymongocrypt.options import MongoCryptOptions
+
+from motor.driver.threads import WORK
 
 
 def crypt_options(kms_providers: Any, key_expiration_ms: int | None, **options: Any) -> MongoCryptOptions:
@@ -35,7 +36,7 @@ class Library:
         """
         if self._handle is not None:
             return self._handle
-        return await asyncio.to_thread(self.load)
+        return await WORK.finish("loading the library for encryption", self.load)
 
     def load(self) -> MongoCrypt:
         """The handle, made in this thread."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from bson.raw_bson import RawBSONDocument
@@ -13,6 +12,7 @@ from motor.driver.deployment import Deployment
 from motor.driver.encryption.commands import RAW, execute
 from motor.driver.operations.operation import Target
 from motor.driver.operations.run_command import RunCommand
+from motor.driver.threads import APPLICATION
 
 
 class Mark(RunCommand):
@@ -53,7 +53,7 @@ class Mongocryptd:
     async def _spawn(self) -> None:
         self._spawned = True
         if self._arguments is not None:
-            await asyncio.to_thread(spawn_daemon, self._arguments)
+            await APPLICATION.finish("starting mongocryptd", spawn_daemon, self._arguments)
 
     def close(self) -> None:
         """Close the connections to it."""

@@ -17,11 +17,13 @@ from pymongocrypt.errors import MongoCryptError
 from pymongocrypt.mongocrypt import MongoCryptContext
 
 from motor._pymongo import kms_credentials
+from motor.driver import timeouts
 from motor.driver.deployment import Deployment
 from motor.driver.encryption.commands import collection_info
 from motor.driver.encryption.key_vault import KeyVault
 from motor.driver.encryption.kms import Kms
 from motor.driver.encryption.mongocryptd import Mongocryptd
+from motor.driver.threads import APPLICATION, WORK
 
 T = TypeVar("T")
 
@@ -91,7 +93,7 @@ class StateMachine:
                     await self._kms.complete(request)
             context.complete_kms()
         elif state == lib.MONGOCRYPT_CTX_NEED_KMS_CREDENTIALS:
-            credentials = await asyncio.to_thread(kms_credentials, context.kms_providers)
+            credentials = await APPLICATION.finish("asking for credentials", kms_credentials, context.kms_providers)
             context.provide_kms_providers(bson.encode(credentials))
         else:
             raise MongoCryptError(f"libmongocrypt is in a state that Motor does not know: {state}")
@@ -121,9 +123,9 @@ class _Work:
         """Run a step that may take long."""
         if not self._in_thread:
             return step()
-        running = asyncio.get_running_loop().run_in_executor(None, step)
+        running = WORK.call(step)
         self._running = running  # type: ignore[assignment]  # nobody takes the result from there
-        return await asyncio.shield(running)
+        return await timeouts.before_deadline(asyncio.shield(running), "encryption")
 
     def end(self) -> None:
         """Free the context, as soon as nobody works on it."""

@@ -27,6 +27,7 @@ from motor._pymongo import (
 )
 from motor.driver.background import start_task
 from motor.driver.events.publishing import log
+from motor.driver.threads import WORK
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
@@ -218,7 +219,7 @@ def new_resolver() -> Resolver:
 
 
 async def _resolve(name: str, kind: str, timeout: float | None) -> Answer:
-    resolver = await asyncio.to_thread(new_resolver)
+    resolver = await WORK.call(new_resolver)
     return await resolver.resolve(name, kind, lifetime=timeout or CONNECT_TIMEOUT)
 
 
@@ -238,7 +239,7 @@ async def _host_rule(settings: SrvSettings) -> Callable[[str], None]:
         return lambda host: _ask_validator(validator, host)
     if settings.allowed_hosts_suffix is not None:
         # The list of public suffixes is read from a file.
-        suffix = await asyncio.to_thread(_checked_suffix, settings.allowed_hosts_suffix)
+        suffix = await WORK.call(_checked_suffix, settings.allowed_hosts_suffix)
         return lambda host: _check_suffix(host, suffix)
     return lambda host: _check_parent_domain(host, settings.fqdn)
 
