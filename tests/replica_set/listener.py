@@ -119,15 +119,16 @@ class Listener:
             peer.close()
 
     async def _handle(self, request: Request) -> None:
+        answered = not request.flags & 2
         try:
-            assert not request.peer.in_hand or request.flags & 2, f"{request.name} while another command is in hand"
-            request.peer.in_hand += 1
+            assert not (answered and request.peer.in_hand), f"{request.name} while another command is in hand"
+            request.peer.in_hand += answered
             await self._answer(request)
         except Exception as error:
             self.failures.append(error)
             request.peer.close()
         finally:
-            request.peer.in_hand -= 1
+            request.peer.in_hand -= answered
 
 
 def cut(peer: Peer, *, cleanly: bool = False) -> None:

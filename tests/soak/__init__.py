@@ -1,0 +1,1 @@
+"""``scripts/soak``: clients that work for minutes on deployments that never rest, and must leave nothing behind."""
