@@ -15,8 +15,8 @@ from pymongo.errors import InvalidOperation, PyMongoError, ServerSelectionTimeou
 from pymongo.topology_description import TopologyDescription
 
 from motor.driver import timeouts
-from motor.driver.cmap.errors import another
 from motor.driver.background import start_task
+from motor.driver.cmap.errors import another
 from motor.driver.encrypted_exchange import Encrypter
 from motor.driver.executor import Executor
 from motor.driver.sdam.settings import TopologySettings
