@@ -65,7 +65,8 @@ def _download(folder: Path) -> Path:
     requirements.write_text(f"pymongo=={VERSION} --hash=sha256:{SHA256}\n")
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"),
-        *("--no-binary", ":all:", "--no-deps", "--no-build-isolation"),
+        # Its tests are data for us, whatever Python it is for.
+        *("--no-binary", ":all:", "--no-deps", "--no-build-isolation", "--ignore-requires-python"),
         *("--dest", str(folder / "dest"), "--requirement", str(requirements)),
     ]
     environment = {**os.environ, "PYTHONPATH": str(package.parent)}
