@@ -102,8 +102,9 @@ class Deployment:
         """
         loop = asyncio.get_running_loop()
         task = self._resolving
-        left_behind = task is not None and not self._awaiting
+        left_behind = not self._awaiting
         if task is None or task.get_loop() is not loop or self._process is not _process:
+            left_behind = False
             task = self._resolving = start_task(self._resolve(loop), f"motor resolver {self._client_name}")
             task.add_done_callback(self._resolved)
             self._process = _process

@@ -199,7 +199,7 @@ class Executor:
     async def _look_around(self, execution: Execution[Any]) -> None:
         """Let the loop see what has happened to all connections, the monitors' as well, and select a server anew."""
         execution.server = execution.fixed_server
-        await asyncio.sleep(timeouts.LATE_TIMER_GRACE)
+        await asyncio.sleep(max(timeouts.at_most(timeouts.LATE_TIMER_GRACE) or 0, 0))
 
     def _pin(self, execution: Execution[Any]) -> Pin | None:
         if self.load_balanced and execution.session is not None and execution.session.in_transaction:
