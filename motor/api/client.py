@@ -6,7 +6,7 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Awaitable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex, cast, overload
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
 from bson.timestamp import Timestamp
@@ -137,7 +137,7 @@ class AgnosticClient(DeploymentView[DocumentType]):
         self._deployment = Deployment(self._settings.topology, name, self._settings.completed)
         if options.auto_encryption_opts is not None:
             self._deployment.encrypter = auto_encrypter(self, self._settings, self._deployment)
-        self._finalizer = weakref.finalize(self, self._deployment.close)
+        self._finalizer = weakref.finalize(self, self._deployment.abandon)
         self._finalizer.atexit = False
 
     @property
@@ -181,8 +181,7 @@ class AgnosticClient(DeploymentView[DocumentType]):
         """PyMongo's synchronous client with the same options, for libraries that take nothing else.
 
         It is made when it is first asked for, has connections of its own, and is closed with this client. What it does
-        blocks the event loop: call it in a thread. Raises :class:`~pymongo.errors.InvalidOperation` if this client has
-        been closed before.
+        blocks the event loop: call it in a thread.
         """
         return self._delegate.client()
 
@@ -458,11 +457,14 @@ class AgnosticClient(DeploymentView[DocumentType]):
     def close(self) -> Awaitable[None]:
         """Close every connection; what comes later raises :class:`~pymongo.errors.InvalidOperation`.
 
-        It is done when this returns, with or without a running loop. Awaiting the result is optional: it gives the loop
-        the turn in which it lets go of the sockets, for an application that ends the loop right after.
+        It is done when this returns, with or without a running loop. If the client's loop does not run, it is run for
+        the few turns in which tasks end; if it runs in another thread, that thread does it soon. Awaiting the result is
+        optional: it gives the loop the turn in which it lets go of the sockets, for an application that ends the loop
+        right after.
         """
         # Once, and nothing keeps the deployment any more: what it last saw may hold on to the client.
-        self._finalizer()
+        if self._finalizer.detach() is not None:
+            self._deployment.close_and_settle()
         return Turn(self._delegate.close())
 
     def aclose(self) -> Awaitable[None]:
@@ -500,6 +502,12 @@ class AgnosticClient(DeploymentView[DocumentType]):
 
     def __hash__(self) -> int:
         return hash(self.eq_props())
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} cannot be copied or pickled, nor what belongs to it: its connections are those of "
+            "one client. Share it, or make another with the same arguments."
+        )
 
     def __repr__(self) -> str:
         topology = self._settings.topology

@@ -9,7 +9,6 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.driver_info import DriverInfo
-from pymongo.errors import InvalidOperation
 
 from motor._pymongo import with_key_vault_client
 
@@ -34,10 +33,8 @@ class Delegate:
         self._closed = False
 
     def client(self) -> MongoClient[Any]:
-        """The synchronous client. Raises InvalidOperation if it has not been made before :meth:`close`."""
+        """The synchronous client; after :meth:`close` one that has been closed."""
         if self._client is None:
-            if self._closed:
-                raise InvalidOperation("Cannot use MongoClient after close")
             keywords = {**self._keywords, "connect": False}
             encryption = keywords.get("auto_encryption_opts")
             if encryption is not None:
@@ -45,6 +42,9 @@ class Delegate:
             client: MongoClient[Any] = MongoClient(*self._arguments, **keywords)
             for library in self._libraries:
                 client.append_metadata(library)
+            if self._closed:
+                # It has not connected: this is done at once.
+                client.close()
             self._client = client
             self._finalizer = weakref.finalize(self, _close_in_thread, client)
             self._finalizer.atexit = False

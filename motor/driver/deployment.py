@@ -7,7 +7,7 @@ afresh there. After a fork the child starts afresh, too, and leaves the parent's
 from __future__ import annotations
 
 import asyncio
-import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,27 +15,27 @@ from pymongo.errors import InvalidOperation, PyMongoError, ServerSelectionTimeou
 from pymongo.topology_description import TopologyDescription
 
 from motor.driver import timeouts
-from motor.driver.background import start_task
 from motor.driver.cmap.errors import another
 from motor.driver.encrypted_exchange import Encrypter
 from motor.driver.executor import Executor
+from motor.driver.owner import Owner, after_fork
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvRecords, resolve_options, resolve_seedlist
 from motor.driver.sdam.topology import Topology
 from motor.driver.sessions.server_session import ServerSessionPool
 from motor.driver.threads import WORK
 
-_process = object()
-"""Another one after a fork: to compare it is cheaper than to ask for the process id."""
+_claiming = threading.RLock()
+"""Held while a deployment gets or loses its owner: of two threads that use a client at once for the first time one must
+find the other's. The garbage collector may close another client meanwhile, in the same thread.
+"""
 
 
-def _forked() -> None:
-    global _process
-    _process = object()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+@after_fork
+def _unlock() -> None:
+    """The thread that held the lock is not there in the child."""
+    global _claiming
+    _claiming = threading.RLock()
 
 
 class Deployment:
@@ -54,12 +54,11 @@ class Deployment:
         self.settings = settings
         self.encrypter: Encrypter | None = None
         self._complete = complete
-        self._resolving: asyncio.Task[Executor] | None = None
         self._awaiting = 0
         self._client_name = client_name
+        self._owner: Owner | None = None
         self._executor: Executor | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process: object = None
+        self._resolving: asyncio.Task[Executor] | None = None
         self._closed = False
 
     @property
@@ -88,10 +87,12 @@ class Deployment:
         """
         loop = asyncio.get_running_loop()
         executor = self._executor
-        if loop is self._loop and executor is not None and self._process is _process and not executor.topology.closed:
+        if executor is not None and executor.loop is loop and executor.owner.open:
             return executor
-        self._check_usable(loop)
-        return self._start(loop) if self.settings.srv is None and not self.settings.lacks_tls else None
+        owner = self._claim(loop)
+        if self.settings.srv is not None or self.settings.lacks_tls or owner.is_undisturbed:
+            return None
+        return self._start(owner)
 
     async def resolve(self) -> Executor:
         """Ask DNS for the servers, read the files that TLS needs; the executor for that. All who wait share it; its
@@ -100,14 +101,12 @@ class Deployment:
         Raises :class:`~pymongo.errors.ConfigurationError` for records or certificates that cannot be had or used; the
         next use asks anew.
         """
-        loop = asyncio.get_running_loop()
+        owner = self._claim(asyncio.get_running_loop())
         task = self._resolving
-        left_behind = not self._awaiting
-        if task is None or task.get_loop() is not loop or self._process is not _process:
-            left_behind = False
-            task = self._resolving = start_task(self._resolve(loop), f"motor resolver {self._client_name}")
+        left_behind = task is not None and not self._awaiting
+        if task is None:
+            task = self._resolving = owner.start(self._resolve(owner), f"motor resolver {self._client_name}")
             task.add_done_callback(self._resolved)
-            self._process = _process
         # Not the task itself: one who gives up must not end it for the others.
         timeout = timeouts.at_most(self.settings.options.server_selection_timeout)
         self._awaiting += 1
@@ -129,63 +128,86 @@ class Deployment:
             return await self.resolve()
         raise another(error) if isinstance(error, PyMongoError) else error
 
-    async def _resolve(self, loop: asyncio.AbstractEventLoop) -> Executor:
+    async def _resolve(self, owner: Owner) -> Executor:
         srv = self.settings.srv
         records = await resolve_seedlist(srv) if srv is not None else None
         options = await resolve_options(srv) if srv is not None else {}
         self.settings = await WORK.call(self._complete, records, options)
-        self._check_usable(loop)
-        return self._start(loop)
+        return self._start(owner)
 
     def _resolved(self, task: asyncio.Task[Executor]) -> None:
-        self._resolving = None
-        if not task.cancelled():
-            task.exception()
+        if self._resolving is task:
+            self._resolving = None
 
     def close(self) -> None:
         """Close every connection and stop monitoring; the client cannot be used any more."""
-        self._closed = True
-        if self._resolving is not None and not self._resolving.get_loop().is_closed():
-            self._resolving.get_loop().call_soon_threadsafe(self._resolving.cancel)
-        executor, self._executor = self._executor, None
-        if executor is not None and self._loop is not None and not self._loop.is_closed() and self._process is _process:
-            if _running_loop() is self._loop:
-                executor.close()
-            else:
-                self._loop.call_soon_threadsafe(executor.close)
+        owner = self._let_go()
+        if owner is not None:
+            owner.close()
         if self.encrypter is not None:
             self.encrypter.close()
 
-    def _check_usable(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._closed:
+    def abandon(self) -> None:
+        """The same for the garbage collector, which may interrupt anything: a loop that runs does it in its next
+        turn.
+        """
+        owner = self._owner
+        if owner is None or not owner.hand_over(self.close):
+            self.close()
+
+    def close_and_settle(self) -> None:
+        """Close, and run the loop, if it does not run and may be run here, until the tasks have come to their end."""
+        owner = self._owner
+        self.close()
+        if owner is not None:
+            owner.settle()
+
+    def _let_go(self) -> Owner | None:
+        with _claiming:
+            self._closed = True
+            owner, self._owner = self._owner, None
+            self._executor = self._resolving = None
+        return owner
+
+    def _claim(self, loop: asyncio.AbstractEventLoop) -> Owner:
+        """The owner of what the client has on `loop`.
+
+        It is there before the topology is, and so a second thread finds it.
+        """
+        with _claiming:
+            if self._closed:
+                raise InvalidOperation("Cannot use MongoClient after close")
+            former = self._owner
+            if former is not None and former.open:
+                if former.loop is loop:
+                    return former
+                if not former.loop.is_closed():
+                    raise RuntimeError(
+                        f"This {self._client_name} is in use in another event loop that has not been closed. "
+                        "Use a client of its own in each of several loops that run at the same time."
+                    )
+            owner = Owner(loop)
+            if self._closed:
+                # By the garbage collector, meanwhile.
+                owner.close()
+                raise InvalidOperation("Cannot use MongoClient after close")
+            self._owner = owner
+            self._executor = self._resolving = None
+        if former is not None:
+            former.close()
+        return owner
+
+    def _start(self, owner: Owner) -> Executor:
+        if self._executor is not None and self._executor.owner is owner:
+            return self._executor
+        try:
+            with owner.undisturbed():
+                executor = Executor(Topology(self.settings, owner), self.settings.options, self.encrypter)
+                owner.end = executor.close
+        except BaseException:
+            owner.close()
+            raise
+        if not owner.open:
             raise InvalidOperation("Cannot use MongoClient after close")
-        if self._in_use_elsewhere(loop):
-            raise RuntimeError(
-                f"This {self._client_name} is in use in another event loop that has not been closed. "
-                "Use a client of its own in each of several loops that run at the same time."
-            )
-
-    def _start(self, loop: asyncio.AbstractEventLoop) -> Executor:
-        if self._executor is not None and self._process is not _process:
-            self._executor.topology.disown()
-        self._executor = Executor(Topology(self.settings), self.settings.options, self.encrypter)
-        self._loop = loop
-        self._process = _process
-        return self._executor
-
-    def _in_use_elsewhere(self, loop: asyncio.AbstractEventLoop) -> bool:
-        return (
-            self._executor is not None
-            and self._loop is not None
-            and self._loop is not loop
-            and not self._loop.is_closed()
-            and not self._executor.topology.closed
-            and self._process is _process
-        )
-
-
-def _running_loop() -> Any:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+        self._executor = executor
+        return executor

@@ -24,7 +24,6 @@ from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import add_error_label
 from motor.driver import timeouts
-from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.pin import Pin
@@ -63,8 +62,8 @@ class Executor:
             if encrypter is None
             else EncryptedExchange(topology, options, self._kill_orphan, encrypter)
         )
-        self._loop = asyncio.get_running_loop()
-        self._background: set[asyncio.Task[None]] = set()
+        self.owner = topology.owner
+        self.loop = topology.owner.loop
 
     def execute(self, operation: Operation[Result], session: Session | None = None) -> Coroutine[Any, Any, Result]:
         """Run `operation`, which has been prepared, and return its result, once awaited.
@@ -153,22 +152,15 @@ class Executor:
         connection = server.pool.check_out_idle() if server is not None else None
         if server is not None and connection is not None:
             # The server is not owed it: one whose limits are too small for it goes without.
-            with suppress(PyMongoError, DocumentTooLarge):
+            # And the transports of some loops send nothing once the loop was closed.
+            with suppress(PyMongoError, DocumentTooLarge, RuntimeError):
                 if connection.supports_sessions:
                     self._exchange.send_last(EndSessions(Target("admin"), ids), connection)
             server.pool.check_in(connection)
 
     def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run `coroutine` in the background, from any thread; drop it if the loop has ended."""
-        if self._loop.is_closed():
-            coroutine.close()
-        else:
-            self._loop.call_soon_threadsafe(self._spawn, coroutine)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = start_task(coroutine, "motor clean-up")
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        """Run `coroutine` in the background, from any thread; drop it if the topology has ended."""
+        self.owner.start_soon(coroutine)
 
     async def select(self, execution: Execution[Any]) -> Server:
         """A server for the operation: that of its transaction, or a suitable one."""

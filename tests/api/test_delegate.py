@@ -127,12 +127,12 @@ async def test_it_is_closed_with_the_client(uri: str, used: bool) -> None:
     assert client.delegate is delegate
 
 
-async def test_there_is_none_after_the_end() -> None:
+async def test_it_is_a_closed_one_after_the_end() -> None:
     client: Any = AsyncIOMotorClient(NOWHERE)
     await client.close()
-    for owner in (client, client.db, client.db.c):
-        with pytest.raises(InvalidOperation, match="after close"):
-            _ = owner.delegate
+    assert client.db.delegate.client is client.db.c.delegate.database.client is client.delegate
+    with pytest.raises(InvalidOperation, match="after close"):
+        client.delegate.admin.command("ping")
 
 
 def test_a_client_closed_without_a_loop_closes_it(uri: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import struct
 import time
 from collections import defaultdict, deque
@@ -203,6 +204,7 @@ class ScriptedServer:
         hello: dict[str, Any] | None = None,
         path: str | None = None,
         host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.requests: list[Request] = []
         self.peers: set[Peer] = set()
@@ -220,6 +222,7 @@ class ScriptedServer:
         self._replica_set = replica_set
         self._path = path
         self._host = host
+        self._tls = tls
         self._scripts: dict[str, deque[Action]] = defaultdict(deque)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -255,7 +258,7 @@ class ScriptedServer:
         if self._path is not None:
             self._server = await asyncio.start_unix_server(self._accept, self._path)
             return
-        self._server = await asyncio.start_server(self._accept, self._host, self.port)
+        self._server = await asyncio.start_server(self._accept, self._host, self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

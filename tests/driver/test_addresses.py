@@ -15,7 +15,9 @@ import pytest
 from pymongo.errors import NetworkTimeout, ServerSelectionTimeoutError
 
 from motor.driver.cmap import happy_eyeballs
-from motor.driver.cmap.happy_eyeballs import ATTEMPT_DELAY, connect
+from motor.driver.cmap.happy_eyeballs import ATTEMPT_DELAY
+from motor.driver.cmap.opening_sockets import OpeningSockets
+from motor.driver.owner import Owner
 from motor.driver.timeouts import LATE_TIMER_GRACE
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import PATIENCE, ScriptedServer
@@ -66,6 +68,12 @@ def silent_at(port: int) -> Iterator[None]:
 def client_of(server: ScriptedServer, host: str = NAME, **options: Any) -> AsyncIOMotorClient:
     """A client of `server` under a name."""
     return AsyncIOMotorClient(f"mongodb://{host}:{server.port}/?directConnection=true", **options)
+
+
+async def connect(host: str, port: int, timeout: float | None) -> socket.socket:
+    """A connected socket."""
+    with contextlib.closing(Owner(asyncio.get_running_loop())) as owner, OpeningSockets(owner) as sockets:
+        return await happy_eyeballs.connect(host, port, timeout, sockets)
 
 
 async def peer_of(sock: socket.socket) -> str:

@@ -322,7 +322,7 @@ async def test_a_hello_full_of_nonsense_does_not_end_the_monitor(nonsense, conne
         topology = client._deployment.executor().topology
         for known in topology._servers.values():
             assert known.monitor is not None
-            assert not known.monitor._task.done(), "the monitor has ended"
+            assert not known.monitor._service.task.done(), "the monitor has ended"
         client.close()
 
 

@@ -425,6 +425,50 @@ FORKS = {
         loop.close()
         print("parent")
     """,
+    "after a loop that was closed with tasks pending": """
+        client = AsyncIOMotorClient(URI)
+        async def main():
+            assert (await client.db.command("ping"))["ok"] == 1
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(main())
+        loop.close()
+        if (child := os.fork()) == 0:
+            asyncio.run(main())
+            asyncio.run(main())
+            print("child", flush=True)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        asyncio.run(main())
+        print("parent")
+    """,
+    "a client that asks DNS, inside a loop that runs": """
+        import dns.asyncresolver, dns.resolver
+        from types import SimpleNamespace as Record
+        port = int(URI.rstrip("/").rpartition(":")[2])
+        class Answer(list):
+            rrset = Record(ttl=60)
+        class Resolver:
+            async def resolve(self, name, kind, lifetime):
+                if kind == "TXT":
+                    raise dns.resolver.NoAnswer
+                return Answer([Record(port=port, target=Record(to_text=lambda omit_final_dot: "127.0.0.1"))])
+        dns.asyncresolver.default_resolver = Resolver()
+        client = AsyncIOMotorClient("mongodb+srv://a.b.test/?tls=false", srv_host_validator=lambda host: True)
+        async def main():
+            assert (await client.db.command("ping"))["ok"] == 1
+        async def parent():
+            await main()
+            # Not of the loop's threads, which the child has not.
+            await asyncio.get_running_loop().shutdown_default_executor()
+            if (child := os.fork()) == 0:
+                asyncio.run(main())
+                print("child", flush=True)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            await main()
+        asyncio.run(parent())
+        print("parent")
+    """,
     "the child closes the client": """
         client = AsyncIOMotorClient(URI)
         async def main():

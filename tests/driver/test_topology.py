@@ -251,10 +251,11 @@ async def test_a_monitor_that_is_closed_right_after_it_was_woken_ends(turns, ser
     for _ in range(turns):
         await asyncio.sleep(0)
     client.close()
-    await asyncio.wait([monitor._task], timeout=1)
-    ended = monitor._task.done()
+    task = monitor._service.task
+    await asyncio.wait([task], timeout=1)
+    ended = task.done()
     # So that a monitor that runs on doesn't disturb other tests.
-    while not monitor._task.done():
-        monitor._task.cancel()
+    while not task.done():
+        task.cancel()
         await asyncio.sleep(0)
     assert ended

@@ -102,5 +102,5 @@ async def _ended(awaitable: Awaitable[Any], what: str) -> Exception | None:
 def _check(client: AsyncIOMotorClient) -> None:
     for server in topology_of(client).servers:
         check_books(server.pool)
-        if server.monitor is not None and server.monitor._task.done():
+        if server.monitor is not None and server.monitor._service.task.done():
             raise Finding("the monitor has died")

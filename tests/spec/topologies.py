@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, split_hosts
 from motor.api.client_settings import parse_settings
+from motor.driver.owner import Owner
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
 
@@ -37,11 +39,13 @@ def idle_topology(uri: str, **options: Any) -> Iterator[Topology]:
     """A topology for the seed list of `uri`, closed afterwards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("motor.driver.sdam.server.Monitor", IdleMonitor)
-        topology = Topology(parse_settings(uri, None, options, "asyncio").topology)
+        owner = Owner(asyncio.get_running_loop())
+        topology = Topology(parse_settings(uri, None, options, "asyncio").topology, owner)
+        owner.end = topology.close
         try:
             yield topology
         finally:
-            topology.close()
+            owner.close()
 
 
 def respond(topology: Topology, address: str, response: Mapping[str, Any], round_trip_time: float = 0) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import dns.rcode
 import pytest
 
+from motor.driver.owner import Owner
 from motor.driver.sdam import srv
 from motor.driver.sdam.srv import SrvPoller, SrvSettings
 from tests.leaks import drivers_tasks
@@ -22,12 +23,12 @@ class Deployment:
     def __init__(self) -> None:
         self.polled = True
         self.updates: asyncio.Queue[list[tuple[str, int | None]]] = asyncio.Queue()
-        self.pollers: list[SrvPoller] = []
+        self.owner = Owner(asyncio.get_running_loop())
 
     def poll(self, settings: SrvSettings, min_ttl: float = 0, heartbeat_frequency: float = 0.01) -> SrvPoller:
-        poller = SrvPoller(settings, min_ttl, heartbeat_frequency, lambda: self.polled, self.updates.put_nowait)
-        self.pollers.append(poller)
-        return poller
+        return SrvPoller(
+            settings, min_ttl, heartbeat_frequency, lambda: self.polled, self.updates.put_nowait, self.owner
+        )
 
 
 @pytest.fixture
@@ -35,10 +36,8 @@ async def deployment(monkeypatch) -> AsyncIterator[Deployment]:
     monkeypatch.setattr(srv, "MIN_RESCAN_INTERVAL", 0.02)
     deployment = Deployment()
     yield deployment
-    for poller in deployment.pollers:
-        poller.close()
-    await asyncio.gather(*(poller._task for poller in deployment.pollers), return_exceptions=True)
-    assert not drivers_tasks()
+    deployment.owner.close()
+    await until(lambda: not drivers_tasks())
 
 
 def serve(server, *hosts: tuple[str, int]) -> None:
@@ -142,7 +141,7 @@ async def test_it_ends_by_itself(dns_server, deployment):
     poller = deployment.poll(SrvSettings(NAME))
     await deployment.updates.get()
     deployment.polled = False
-    await asyncio.wait_for(poller._task, 10)
+    await asyncio.wait_for(poller._service.task, 10)
     asked = len(dns_server.queries)
     await asyncio.sleep(0.06)
     assert len(dns_server.queries) == asked
@@ -156,7 +155,7 @@ async def test_a_lookup_that_comes_too_late_is_dropped(dns_server, deployment):
         return True
 
     poller = deployment.poll(SrvSettings(NAME, host_validator=validator))
-    await asyncio.wait_for(poller._task, 10)
+    await asyncio.wait_for(poller._service.task, 10)
     assert deployment.updates.empty()
 
 
@@ -165,7 +164,7 @@ async def test_closed_in_the_middle_of_a_lookup(dns_server, deployment):
     poller = deployment.poll(SrvSettings(NAME))
     await until(lambda: bool(dns_server.queries))
     poller.close()
-    await asyncio.wait_for(asyncio.wait([poller._task]), 10)
+    await asyncio.wait_for(asyncio.wait([poller._service.task]), 10)
 
 
 async def test_closed_while_the_cancellation_is_swallowed(deployment, monkeypatch):
@@ -183,7 +182,7 @@ async def test_closed_while_the_cancellation_is_swallowed(deployment, monkeypatc
     poller = deployment.poll(SrvSettings(NAME))
     await entered.wait()
     poller.close()
-    await asyncio.wait_for(poller._task, 10)
+    await asyncio.wait_for(poller._service.task, 10)
 
 
 class TestIntervals:
@@ -216,9 +215,10 @@ class TestIntervals:
             server.ttl = ttl or 0
             return True
 
-        poller = SrvPoller(SrvSettings(NAME, timeout=1), first, 10, wanted, lambda hosts: None)
+        owner = Owner(asyncio.get_running_loop())
+        SrvPoller(SrvSettings(NAME, timeout=1), first, 10, wanted, lambda hosts: None, owner)
         await asyncio.wait_for(done.wait(), 30)
-        poller.close()
+        owner.close()
         return slept
 
     async def test_a_minute_at_least(self, dns_server, slept):

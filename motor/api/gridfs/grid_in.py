@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import io
 from collections.abc import Iterable
@@ -316,21 +317,16 @@ class AgnosticGridIn(GridFile):
         at_once = isinstance(error, Exception) and not isinstance(error, ConnectionFailure)
         self._failure = error if isinstance(error, Exception) else _cancelled(self._id)
         executor = self._client._deployment.executor_in_use
-        if executor is not None:
-            finished = asyncio.Event()
-            executor.run_soon(self._clean_up(finished))
+        if executor is not None and executor.owner.open:
+            cleaning_up = executor.owner.start(self._clean_up(), "motor clean-up")
             if at_once:
-                await finished.wait()
+                await asyncio.wait([cleaning_up])
 
-    async def _clean_up(self, finished: asyncio.Event) -> None:
-        try:
+    async def _clean_up(self) -> None:
+        # What may be left are chunks that no file knows of: they can wait for the next abort().
+        with contextlib.suppress(PyMongoError):
             # The application's session is the application's: it may be in use again, or have ended.
             await self._in_time(self._discard(None))
-        except PyMongoError:
-            # What is left are chunks that no file knows of: they can wait for the next abort().
-            pass
-        finally:
-            finished.set()
 
     async def _discard(self, session: Any) -> None:
         """Delete what was written, and nothing of another file with the same id."""

@@ -17,7 +17,6 @@ from pymongo.hello import Hello
 
 from motor._pymongo import add_server_api, credentials_of, run_mechanism, speculative_authentication
 from motor.driver import timeouts
-from motor.driver.background import start_task
 from motor.driver.cmap.authentication_errors import explained, without_secrets
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure
@@ -137,7 +136,8 @@ class _View:
         outcome: concurrent.futures.Future[dict[str, Any]] = concurrent.futures.Future()
 
         def begin() -> None:
-            start_task(self._exchange(database, document, publish_events, outcome), "motor authentication")
+            exchange = self._exchange(database, document, publish_events, outcome)
+            self._connection.owner.start(exchange, "motor authentication")
 
         try:
             self._loop.call_soon_threadsafe(begin)

@@ -35,7 +35,9 @@ from motor.driver.cmap.errors import (
 )
 from motor.driver.cmap.expanding import ExpandingReader
 from motor.driver.cmap.opening import open_transport, unanswered
+from motor.driver.cmap.socket_end import close_without_loop, descriptor_of, leave_to_parent
 from motor.driver.cmap.writing import PIECE, MessageWriter
+from motor.driver.owner import Owner
 from motor.driver.timeouts import LATE_TIMER_GRACE, Alarm, Timer
 from motor.driver.wire import op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
@@ -65,7 +67,9 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
     for it. Until then it is handed to nobody, so a reply can never reach the wrong caller.
     """
 
-    def __init__(self, address: Address, options: ClientOptions, connection_id: int = 0, generation: int = 0) -> None:
+    def __init__(
+        self, address: Address, options: ClientOptions, owner: Owner, connection_id: int = 0, generation: int = 0
+    ) -> None:
         ExpandingReader.__init__(self)
         MessageWriter.__init__(self, asyncio.get_running_loop())
         self.address = address
@@ -91,6 +95,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.on_rest: Callable[[Connection], None] | None = None
         self.on_closed: Callable[[Connection], None] | None = None
         self.alarm = Alarm(self.loop, self._fail_late)
+        self.owner = owner
         self._looked_at = 0.0
         self._reply: asyncio.Future[op_msg.Message] | None = None
         self._expected: int | None = None
@@ -116,7 +121,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
 
         Raises :class:`~pymongo.errors.AutoReconnect` or :class:`~pymongo.errors.NetworkTimeout`.
         """
-        await open_transport(self, self.address, self.options)
+        await open_transport(self, self.address, self.options, self.owner)
 
     def check_open(self) -> None:
         """Raises what has closed it, if it is closed."""
@@ -277,7 +282,9 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.closed = True
         self._failure = error or connection_failure(self.address, self.options, "connection closed")
         if self._transport is not None:
-            if self._flushes:
+            if not self.loop.is_running():
+                self.drop()
+            elif self._flushes:
                 self._transport.close()
                 if ssl_context_of(self.options) is not None:
                     # It would wait for the server's farewell. What we had to say is sent by the next turn.
@@ -285,6 +292,20 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             else:
                 self._transport.abort()
         self._finish()
+
+    def drop(self) -> None:
+        """Close, and the socket, too, although the loop does not run: it has stopped, for now or for ever."""
+        self.close()
+        if self._transport is not None:
+            close_without_loop(self._transport)
+            self.owner.let_go(self)
+
+    def disown(self) -> None:
+        """Do without the socket: it is that of the process that this one was forked from."""
+        self.closed = True
+        self._failure = connection_failure(self.address, self.options, "connection of the parent process")
+        if self._transport is not None:
+            leave_to_parent(descriptor_of(self._transport))
 
     def stop_reading(self) -> None:
         """Leave with the server what it sends."""
@@ -297,11 +318,13 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is up."""
         self._transport = cast(asyncio.Transport, transport)
+        self.owner.adopt(self)
         if self.closed:
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone, for a reason of its own or because we closed it."""
+        self.owner.let_go(self)
         if not self.closed:
             self.closed = True
             self._failure = self._lost(exc)
@@ -318,6 +341,9 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
     def _finish(self) -> None:
         reply, self._reply = self._reply, None
         self._streaming = False
+        if self.loop.is_closed():
+            # It refuses to wake anybody, and nobody is left to be woken.
+            reply = self._writable = self._settled = None
         if reply is not None and not reply.done():
             reply.set_exception(self._failure or AutoReconnect("connection closed"))
         self._on_abandoned = None

@@ -1,4 +1,4 @@
-"""A TCP connection to a host, at whichever of its addresses answers first.
+"""A socket that is connected: to a host, at whichever of its addresses answers first, or to a Unix domain socket.
 
 Source: RFC 8305, "Happy Eyeballs". Written out here, so that it is the same on every event loop: uvloop has none. Names
 are resolved in the driver's own threads.
@@ -13,6 +13,7 @@ import socket
 from collections import deque
 from typing import Any, NamedTuple
 
+from motor.driver.cmap.opening_sockets import OpeningSockets
 from motor.driver.threads import NAMES
 from motor.driver.timeouts import Timer, in_time
 
@@ -30,8 +31,14 @@ class _Place(NamedTuple):
     address: Any
 
 
-async def connect(host: str, port: int, timeout: float | None) -> socket.socket:
-    """A connected socket. The resolver has `timeout` seconds, and so has each of the addresses that it names.
+async def connect_to_path(path: str, timeout: float | None, sockets: OpeningSockets) -> socket.socket:
+    """A socket connected to the one at `path`. Raises OSError, and TimeoutError after `timeout` seconds."""
+    place = _Place(socket.AF_UNIX, 0, path)
+    return await in_time(_start(place, path, timeout, sockets), None)
+
+
+async def connect(host: str, port: int, timeout: float | None, sockets: OpeningSockets) -> socket.socket:
+    """A socket connected to `host`. The resolver has `timeout` seconds, and so has each of the addresses that it names.
 
     Raises OSError, that of the last address to fail, and TimeoutError for one that is silent.
     """
@@ -41,7 +48,7 @@ async def connect(host: str, port: int, timeout: float | None) -> socket.socket:
     try:
         while waiting or attempts:
             if waiting:
-                attempts.add(_start(waiting.popleft(), host, timeout))
+                attempts.add(_start(waiting.popleft(), host, timeout, sockets))
             done, _ = await asyncio.wait(
                 attempts, timeout=ATTEMPT_DELAY if waiting else None, return_when=asyncio.FIRST_COMPLETED
             )
@@ -78,11 +85,11 @@ async def _resolve(host: str, port: int, timeout: float | None) -> list[_Place]:
     return [place for pair in itertools.zip_longest(of_first, of_others) for place in pair if place is not None]
 
 
-def _start(place: _Place, host: str, timeout: float | None) -> asyncio.Task[socket.socket]:
-    return asyncio.get_running_loop().create_task(_attempt(place, timeout), name=f"motor opening {host}")
+def _start(place: _Place, host: str, timeout: float | None, sockets: OpeningSockets) -> asyncio.Task[socket.socket]:
+    return sockets.owner.start(_attempt(place, timeout, sockets), f"motor opening {host}")
 
 
-async def _attempt(place: _Place, timeout: float | None) -> socket.socket:
+async def _attempt(place: _Place, timeout: float | None, sockets: OpeningSockets) -> socket.socket:
     loop = asyncio.get_running_loop()
     task: Any = asyncio.current_task()
     expired = False
@@ -93,10 +100,12 @@ async def _attempt(place: _Place, timeout: float | None) -> socket.socket:
         task.cancel()
 
     sock = socket.socket(place.family, socket.SOCK_STREAM, place.protocol)
+    sockets.add(sock)
     timer = None if timeout is None else Timer(loop, timeout, expire)
     try:
         sock.setblocking(False)
-        _configure(sock)
+        if place.protocol == socket.IPPROTO_TCP:
+            _configure(sock)
         await loop.sock_connect(sock, place.address)
     except BaseException:
         sock.close()

@@ -14,7 +14,10 @@ from pymongo.errors import AutoReconnect
 
 from motor._pymongo import Address, ssl_context_of
 from motor.driver.cmap.errors import connection_failure
-from motor.driver.cmap.happy_eyeballs import connect
+from motor.driver.cmap.happy_eyeballs import connect, connect_to_path
+from motor.driver.cmap.opening_sockets import OpeningSockets
+from motor.driver.cmap.socket_end import leave_to_loop
+from motor.driver.owner import Owner
 from motor.driver.timeouts import in_time
 
 _HANDSHAKE_CUT = "connection closed: does the server speak TLS 1.2 or later, and accept this client's certificate?"
@@ -24,7 +27,9 @@ _MAY_WANT_TLS = "does it expect TLS (tls=true)?"
 _MAY_WANT_CERTIFICATE = "does it expect another client certificate (tlsCertificateKeyFile)?"
 
 
-async def open_transport(protocol: asyncio.BaseProtocol, address: Address, options: ClientOptions) -> None:
+async def open_transport(
+    protocol: asyncio.BaseProtocol, address: Address, options: ClientOptions, owner: Owner
+) -> None:
     """Connect `protocol` to the server at `address`, with TLS if the options say so.
 
     Raises :class:`~pymongo.errors.AutoReconnect` or :class:`~pymongo.errors.NetworkTimeout`: connectTimeoutMS is the
@@ -32,26 +37,25 @@ async def open_transport(protocol: asyncio.BaseProtocol, address: Address, optio
     """
     host, port = address
     timeout = options.pool_options.connect_timeout
-    ssl_context = ssl_context_of(options)
-    tls: dict[str, Any] = {"ssl": ssl_context, "server_hostname": host} if ssl_context else {}
-    name = f"motor opening {address}"
     try:
-        if port is None:
-            loop = asyncio.get_running_loop()
-            await in_time(
-                loop.create_task(loop.create_unix_connection(lambda: protocol, host, **tls), name=name), timeout
-            )
-        else:
-            await _hand_over(await connect(host, port, timeout), protocol, tls, timeout, name)
+        with OpeningSockets(owner) as sockets:
+            if port is None:
+                sock = await connect_to_path(host, timeout, sockets)
+            else:
+                sock = await connect(host, port, timeout, sockets)
+            await _hand_over(sock, protocol, address, options, owner)
     except OSError as error:
         raise _open_failure(address, options, error) from error
 
 
 async def _hand_over(
-    sock: socket.socket, protocol: asyncio.BaseProtocol, tls: dict[str, Any], timeout: float | None, name: str
+    sock: socket.socket, protocol: asyncio.BaseProtocol, address: Address, options: ClientOptions, owner: Owner
 ) -> None:
     """Have the event loop read and write a connected socket for `protocol`."""
-    loop = asyncio.get_running_loop()
+    host, port = address
+    ssl_context = ssl_context_of(options)
+    tls: dict[str, Any] = {"ssl": ssl_context, "server_hostname": host} if ssl_context else {}
+    make_transport: Any = owner.loop.create_unix_connection if port is None else owner.loop.create_connection
     taken = False
 
     def take() -> asyncio.BaseProtocol:
@@ -59,8 +63,16 @@ async def _hand_over(
         taken = True
         return protocol
 
+    async def make() -> None:
+        try:
+            await make_transport(take, sock=sock, **tls)
+        except BaseException:
+            if taken:
+                leave_to_loop(sock, owner.loop)
+            raise
+
     try:
-        await in_time(loop.create_task(loop.create_connection(take, sock=sock, **tls), name=name), timeout)
+        await in_time(owner.start(make(), f"motor opening {address}"), options.pool_options.connect_timeout)
     finally:
         if not taken:
             # Else it is the loop's, which closes it.

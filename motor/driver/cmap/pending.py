@@ -14,12 +14,12 @@ from typing import Any, cast
 from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect
 
-from motor.driver.background import start_task
 from motor.driver.cmap.authentication import Authentication
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import mark_overloaded
 from motor.driver.cmap.generations import Generations
 from motor.driver.cmap.handshake import shake_hands
+from motor.driver.owner import Owner
 
 SLOW = 1.0
 """Seconds after which nobody counts on a connection that is still being opened: who waits gets another."""
@@ -54,8 +54,9 @@ class PendingConnections:
     it, since it may hang: it makes way for another when there may not be more.
     """
 
-    def __init__(self, maximum: int) -> None:
+    def __init__(self, maximum: int, owner: Owner) -> None:
         self._maximum = maximum
+        self._owner = owner
         self._pending: dict[asyncio.Task[None], PendingConnection] = {}
 
     def __len__(self) -> int:
@@ -83,7 +84,7 @@ class PendingConnections:
             self._pending.pop(task, None)
             on_done()
 
-        task = start_task(opening, name)
+        task = self._owner.start(opening, name)
         self._pending[task] = PendingConnection(task)
         task.add_done_callback(done)
 

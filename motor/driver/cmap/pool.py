@@ -29,6 +29,7 @@ from motor.driver.cmap.pending import PendingConnections, establish
 from motor.driver.cmap.pin import PinHolder
 from motor.driver.cmap.wait_queue import Waiter, WaitQueue, waited_too_long
 from motor.driver.events.pool import PoolMonitor
+from motor.driver.owner import Owner
 
 DRAIN_TIMEOUT = 5.0
 """How many seconds an abandoned reply may take to come before its connection is closed."""
@@ -60,6 +61,7 @@ class Pool:
         options: ClientOptions,
         monitor: PoolMonitor,
         on_error: Callable[[Exception, Connection], None],
+        owner: Owner,
     ) -> None:
         """`on_error` is told what has kept a connection from being opened."""
         self.address = address
@@ -69,6 +71,7 @@ class Pool:
         pool_options = options.pool_options
         self._monitor = monitor
         self._on_error = on_error
+        self._owner = owner
         self._max_size = pool_options.max_pool_size or float("inf")
         self._min_size = pool_options.min_pool_size
         self._max_idle_time = pool_options.max_idle_time_seconds
@@ -76,7 +79,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
-        self._opening = PendingConnections(pool_options.max_connecting)
+        self._opening = PendingConnections(pool_options.max_connecting, owner)
         self._waiters = WaitQueue()
         self._draining: dict[Connection, asyncio.TimerHandle] = {}
         self._maintenance: asyncio.TimerHandle | None = None
@@ -211,8 +214,8 @@ class Pool:
             self._close(connection, ConnectionClosedReason.POOL_CLOSED)
 
     def _drain(self, connection: Connection) -> None:
-        if connection.streaming:
-            # Nothing but its end keeps the server from going on.
+        if connection.streaming or self._loop.is_closed():
+            # Nothing but its end keeps the server from going on; on a closed loop the reply never comes.
             self._close(connection, ConnectionClosedReason.ERROR)
         else:
             connection.idle_since = time.monotonic()
@@ -343,7 +346,7 @@ class Pool:
 
     async def _open_one(self) -> None:
         generation = self.generations.current()
-        connection = Connection(self.address, self.options, self._next_connection_id, generation)
+        connection = Connection(self.address, self.options, self._owner, self._next_connection_id, generation)
         self._next_connection_id += 1
         started = time.monotonic()
         self._monitor.connection_created(connection.id)

@@ -39,8 +39,8 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "$clusterTime": Mapping,
 }
 
-_NESTED: Mapping[str, tuple[str, type]] = {
-    "lastWrite": ("lastWriteDate", datetime),
+_NESTED: Mapping[str, tuple[str, type | tuple[type, ...]]] = {
+    "lastWrite": ("lastWriteDate", (datetime, type(None))),
     "topologyVersion": ("counter", int),
     "$clusterTime": ("clusterTime", Timestamp),
 }

@@ -56,7 +56,8 @@ class WaitQueue(deque[Waiter]):
     def _first(self) -> Waiter | None:
         while self:
             waiter = self.popleft()
-            if not waiter.done():
+            # A loop that is closed refuses to wake anybody, and nobody is left to be woken.
+            if not waiter.done() and not waiter.get_loop().is_closed():
                 return waiter
         return None
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import closing
 from typing import Any, TypeVar
 
 from pymongo.errors import AutoReconnect, ConfigurationError, NetworkTimeout
@@ -17,6 +18,8 @@ from motor._pymongo import CONNECT_TIMEOUT, Address, default_ssl_context, kms_co
 from motor.driver import timeouts
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.happy_eyeballs import connect
+from motor.driver.cmap.opening_sockets import OpeningSockets
+from motor.driver.owner import Owner
 from motor.driver.threads import WORK
 
 T = TypeVar("T")
@@ -90,7 +93,8 @@ class Kms:
         host, port = address
         if self._connect_callback is None:
             assert port is not None
-            sock = await connect(host, port, _limit())
+            with closing(Owner(asyncio.get_running_loop())) as owner, OpeningSockets(owner) as sockets:
+                sock = await connect(host, port, _limit(), sockets)
         else:
             sock = await _connected(self._connect_callback, address)
         # The certificate has to be the service's, whoever the connection goes through.

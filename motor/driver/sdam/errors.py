@@ -26,18 +26,23 @@ def is_stale_error(current: ServerDescription, error: Exception) -> bool:
     """Whether the server said it before it was in the state that we know of."""
     if not isinstance(error, (NotPrimaryError, OperationFailure)):
         return False
-    known, told = current.topology_version, _details(error).get("topologyVersion")
-    return _same_process(known, told) and known["counter"] >= told["counter"]  # type: ignore[index]  # both are there
+    known, told = _counter(current.topology_version), _counter(_details(error).get("topologyVersion"))
+    return known is not None and told is not None and known[0] == told[0] and known[1] >= told[1]
 
 
 def is_stale_description(current: ServerDescription, new: ServerDescription) -> bool:
     """Whether the server said it before it was in the state that we know of."""
-    known, told = current.topology_version, new.topology_version
-    return _same_process(known, told) and known["counter"] > told["counter"]  # type: ignore[index]  # both are there
+    known, told = _counter(current.topology_version), _counter(new.topology_version)
+    return known is not None and told is not None and known[0] == told[0] and known[1] > told[1]
 
 
-def _same_process(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
-    return one is not None and other is not None and bool(one["processId"] == other["processId"])
+def _counter(version: Any) -> tuple[Any, int] | None:
+    """A server's process, and how often it has changed; ``None`` if it does not say so, or nothing that makes sense:
+    an error is the server's whatever comes with it.
+    """
+    if isinstance(version, Mapping) and "processId" in version and isinstance(version.get("counter"), int):
+        return version["processId"], version["counter"]
+    return None
 
 
 def _details(error: Exception) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import NetworkTimeout
@@ -17,11 +17,11 @@ from pymongo.hello import Hello
 from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, in_function_as_a_service
-from motor.driver.background import start_task
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.handshake import hello_command, shake_hands
 from motor.driver.cmap.server_hello import read_hello
 from motor.driver.events.topology import TopologyMonitor
+from motor.driver.owner import Owner
 from motor.driver.sdam.round_trip import RoundTripTimes
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Monitor:
         self._retried_at = float("-inf")
         self._closed = False
         self._wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = start_task(self._run(), f"motor monitor {address}")
+        self._service = topology.owner.keep_running(self._run, f"motor monitor {address}")
 
     def request_check(self) -> None:
         """Check the server soon: somebody waits for it."""
@@ -63,30 +63,19 @@ class Monitor:
             self._check_cancelled = True
             self._disconnect()
 
-    def disown(self) -> None:
-        """Stop, and leave the connections alone: they are those of the process that this one was forked from."""
-        self._closed = True
-        self._task.cancel()
-        if self._round_trip_monitor is not None:
-            self._round_trip_monitor.disown()
-
     def close(self) -> None:
         """Stop, and close the connections."""
         self._closed = True
-        self._task.cancel()
+        self._service.stop()
         self._disconnect()
         if self._round_trip_monitor is not None:
             self._round_trip_monitor.close()
 
     async def _run(self) -> None:
-        try:
-            while not self._closed:
-                await self._check_and_rest()
-        except asyncio.CancelledError:
-            if not self._closed:
-                # The loop is being shut down, and nobody else closes the connections while it still runs.
-                self._topology.close()
-            raise
+        # If this was broken off before, a reply may be under way that is not for the next check.
+        self._disconnect()
+        while not self._closed:
+            await self._check_and_rest()
 
     async def _check_and_rest(self) -> None:
         was_known = self._description.is_server_type_known
@@ -106,7 +95,9 @@ class Monitor:
         streams = self._may_stream and description.is_server_type_known and bool(description.topology_version)
         if streams and not self._closed:
             if self._round_trip_monitor is None:
-                self._round_trip_monitor = RoundTripMonitor(self._address, self._options, self._round_trips)
+                self._round_trip_monitor = RoundTripMonitor(
+                    self._address, self._topology.owner, self._options, self._round_trips
+                )
         elif not (description.error and was_known and self._may_retry_at_once()):
             await self._rest()
 
@@ -138,16 +129,16 @@ class Monitor:
         started = time.monotonic()
         self._events.heartbeat_started(self._address, awaited)
         try:
-            return self._describe(await self._hello(awaited), started)
+            hello, connection = await self._hello(awaited)
         except Exception as error:
             connection_id = self._connection.id if self._connection is not None else 0
             self._events.heartbeat_failed(self._address, time.monotonic() - started, error, awaited, connection_id)
             self._disconnect()
             self._round_trips.reset()
             return ServerDescription(self._address, error=error)
+        return self._describe(hello, connection, started)
 
-    def _describe(self, hello: Hello[dict[str, Any]], started: float) -> ServerDescription:
-        connection = cast(Connection, self._connection)
+    def _describe(self, hello: Hello[dict[str, Any]], connection: Connection, started: float) -> ServerDescription:
         duration = time.monotonic() - started
         self._events.heartbeat_succeeded(self._address, duration, hello, connection.id, connection.server_connection_id)
         # A server says so only in reply to a command of the old name.
@@ -158,26 +149,28 @@ class Monitor:
             self._address, hello, self._round_trips.average, min_round_trip_time=self._round_trips.minimum
         )
 
-    async def _hello(self, awaited: bool) -> Hello[dict[str, Any]]:
+    async def _hello(self, awaited: bool) -> tuple[Hello[dict[str, Any]], Connection]:
+        """What the server says, and the connection it said it on: meanwhile the check may have been cancelled."""
         connection = self._connection
         timeout = self._options.pool_options.connect_timeout
         if connection is None or connection.closed:
-            connection = self._connection = Connection(self._address, self._options)
+            connection = self._connection = Connection(self._address, self._options, self._topology.owner)
             await connection.open()
             self._events.heartbeat_sent(self._address, awaited, connection.id, connection.server_connection_id)
-            return await shake_hands(connection, self._options)
+            return await shake_hands(connection, self._options), connection
         self._events.heartbeat_sent(self._address, awaited, connection.id, connection.server_connection_id)
         if not awaited:
             command = hello_command(self._options, self._hello_ok)
-            return read_hello(await connection.command("admin", command, timeout), self._address)
+            return read_hello(await connection.command("admin", command, timeout), self._address), connection
         patience = timeout + self._options.heartbeat_frequency if timeout else None
         if connection.streaming:
-            return read_hello(await connection.next_document(patience), self._address, awaitable=True)
+            document = await connection.next_document(patience)
+            return read_hello(document, self._address, awaitable=True), connection
         command = hello_command(self._options, self._hello_ok)
         command["topologyVersion"] = self._description.topology_version
         command["maxAwaitTimeMS"] = int(self._options.heartbeat_frequency * 1000)
         reply = await connection.command("admin", command, patience, exhaust=True)
-        return read_hello(reply, self._address, awaitable=True)
+        return read_hello(reply, self._address, awaitable=True), connection
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -189,36 +182,37 @@ class Monitor:
 class RoundTripMonitor:
     """Measures round trips to a server that streams, on a connection of its own."""
 
-    def __init__(self, address: Address, options: ClientOptions, round_trips: RoundTripTimes) -> None:
+    def __init__(self, address: Address, owner: Owner, options: ClientOptions, round_trips: RoundTripTimes) -> None:
         self._address = address
+        self._owner = owner
         self._options = options
         self._round_trips = round_trips
         self._hello_ok = False
         self._connection: Connection | None = None
-        self._task = start_task(self._run(), f"motor round trip monitor {address}")
-
-    def disown(self) -> None:
-        """Stop, and leave the connection alone."""
-        self._task.cancel()
+        self._service = owner.keep_running(self._run, f"motor round trip monitor {address}")
 
     def close(self) -> None:
         """Stop, and close the connection."""
-        self._task.cancel()
+        self._service.stop()
         self._disconnect()
 
     async def _run(self) -> None:
+        self._disconnect()
         while True:
-            try:
-                self._round_trips.add(await self._measure())
-            except Exception:
-                # The monitor notices what is wrong with the server, and says so.
-                self._disconnect()
+            await self._add_sample()
             await asyncio.sleep(self._options.heartbeat_frequency)
+
+    async def _add_sample(self) -> None:
+        try:
+            self._round_trips.add(await self._measure())
+        except Exception:
+            # The monitor notices what is wrong with the server, and says so.
+            self._disconnect()
 
     async def _measure(self) -> float:
         connection = self._connection
         if connection is None or connection.closed:
-            connection = self._connection = Connection(self._address, self._options)
+            connection = self._connection = Connection(self._address, self._options, self._owner)
             await connection.open()
             self._hello_ok = (await shake_hands(connection, self._options)).hello_ok
         else:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
 
 from motor._pymongo import Address, Selection, writable_server_selector
+from motor.driver.cmap.errors import format_address
 from motor.driver.sdam.settings import TopologySettings
 
 Selector = Callable[[Any], Any]
@@ -51,8 +53,13 @@ def suitable_addresses(
     return [server.address for server in selected]
 
 
-def selection_error(description: TopologyDescription, settings: TopologySettings, selector: Selector) -> str:
-    """Why there is no suitable server: which were found, and why those that were not could not be reached."""
+def selection_error(
+    description: TopologyDescription, settings: TopologySettings, selector: Selector, reached: Collection[Address]
+) -> str:
+    """Why there is no suitable server: which were found, and what happened to each of those that were not.
+
+    `reached` are those that have answered before.
+    """
     replica_set = description.topology_type in (
         TOPOLOGY_TYPE.ReplicaSetNoPrimary,
         TOPOLOGY_TYPE.ReplicaSetWithPrimary,
@@ -72,14 +79,16 @@ def selection_error(description: TopologyDescription, settings: TopologySettings
         if replica_set:
             return f'No {servers} available for replica set name "{settings.options.replica_set_name}"'
         return f"No {servers} available"
-    errors = [server.error for server in descriptions.values()]
-    if any(error != errors[0] for error in errors):
-        return ",".join(str(error) for error in errors if error)
-    if errors[0] is None:
+    if not any(server.error for server in descriptions.values()):
         return f"No {servers} found yet"
-    if replica_set and not set(descriptions) & set(settings.seeds):
+    told = ", ".join(_what_happened(server) for server in descriptions.values())
+    if replica_set and not set(descriptions) & {*settings.seeds, *reached}:
         return (
             f"Could not reach any servers in {list(descriptions)}. "
-            "Replica set is configured with internal hostnames or IPs?"
+            f"Replica set is configured with internal hostnames or IPs? {told}"
         )
-    return str(errors[0])
+    return told
+
+
+def _what_happened(server: ServerDescription) -> str:
+    return f"{format_address(server.address)}: no answer yet" if server.error is None else str(server.error)

@@ -32,6 +32,7 @@ class Server:
             lambda error, connection: topology.handle_error(
                 self, error, connection.generation, handshake_completed=False, service_id=connection.service_id
             ),
+            topology.owner,
         )
         # Behind a load balancer there is nothing to be monitored.
         self.monitor = None if options.load_balanced else Monitor(address, topology, options, topology.events)

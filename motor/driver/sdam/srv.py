@@ -25,8 +25,8 @@ from motor._pymongo import (
     is_public_suffix,
     split_options,
 )
-from motor.driver.background import start_task
 from motor.driver.events.publishing import log
+from motor.driver.owner import Owner
 from motor.driver.threads import WORK
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ class SrvPoller:
         heartbeat_frequency: float,
         wanted: Callable[[], bool],
         on_hosts: Callable[[list[Address]], None],
+        owner: Owner,
     ) -> None:
         """`min_ttl` is that of the records already found. `on_hosts` gets all hosts: ``max_hosts`` is left to it."""
         self._settings = settings
@@ -164,13 +165,13 @@ class SrvPoller:
         self._wanted = wanted
         self._on_hosts = on_hosts
         self._closed = False
-        self._task = start_task(self._run(), f"motor SRV poller {settings.fqdn}")
+        self._service = owner.keep_running(self._run, f"motor SRV poller {settings.fqdn}")
 
     def close(self) -> None:
         """Stop."""
         # Before Python 3.12, asyncio.wait_for, which dnspython uses, can swallow a cancellation.
         self._closed = True
-        self._task.cancel()
+        self._service.stop()
 
     async def _run(self) -> None:
         while True:

@@ -34,6 +34,7 @@ from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address, topology_
 from motor.driver import timeouts
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
+from motor.driver.owner import Owner
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
 from motor.driver.sdam.selection import AddressSelector, Selector, selection_error, suitable_addresses
 from motor.driver.sdam.server import Server
@@ -48,10 +49,14 @@ _LOAD_BALANCED_WIRE_VERSION = 13
 
 
 class Topology:
-    """Servers by address, kept up to date by their monitors, on one event loop."""
+    """Servers by address, kept up to date by their monitors, on one event loop.
 
-    def __init__(self, settings: TopologySettings) -> None:
+    What it has running and open is its `owner`'s, who closes it.
+    """
+
+    def __init__(self, settings: TopologySettings, owner: Owner) -> None:
         self.settings = settings
+        self.owner = owner
         self.events = TopologyMonitor(settings.options.event_listeners, settings.topology_id)
         self.description = settings.empty_description()
         self.clock = ClusterClock()
@@ -59,17 +64,22 @@ class Topology:
         self.single = False
         self.sharded = False
         self.closed = False
-        self._loop = asyncio.get_running_loop()
         self._servers: dict[Address, Server] = {}
+        self._reached: set[Address] = set()
         self._removed: list[Server] = []
         self._suitable: dict[int, tuple[Selector, list[Server]]] = {}
-        self._changed: asyncio.Future[None] = self._loop.create_future()
+        self._changed: asyncio.Future[None] = owner.loop.create_future()
         self._srv_poller: SrvPoller | None = None
         self.events.opened()
         self._replace(settings.initial_description())
         if settings.srv is not None and self._is_polled():
             self._srv_poller = SrvPoller(
-                settings.srv, settings.srv_min_ttl, settings.heartbeat_frequency, self._is_polled, self._on_srv_hosts
+                settings.srv,
+                settings.srv_min_ttl,
+                settings.heartbeat_frequency,
+                self._is_polled,
+                self._on_srv_hosts,
+                owner,
             )
         if settings.options.load_balanced:
             self._assume_load_balancer()
@@ -111,7 +121,7 @@ class Topology:
                 return server
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                failure = selection_error(self.description, self.settings, selector)
+                failure = selection_error(self.description, self.settings, selector, self._reached)
                 log.failed(self.description, failure)
                 raise ServerSelectionTimeoutError(
                     f"{failure}, Timeout: {timeout}s, Topology Description: {self.description!r}"
@@ -168,6 +178,8 @@ class Topology:
         address = description.address
         if self.closed or not self.description.has_server(address):
             return
+        if description.is_server_type_known:
+            self._reached.add(address)
         self.clock.advance(description.cluster_time)
         self._process(description)
         server = self._servers.get(address)
@@ -203,14 +215,6 @@ class Topology:
                 self._process(ServerDescription(address, error=error))
             server.pool.clear(service_id)
             server.cancel_check()
-
-    def disown(self) -> None:
-        """Stop using what belongs to the process that this one was forked from."""
-        self.closed = True
-        self._stop_polling()
-        for server in self._servers.values():
-            if server.monitor is not None:
-                server.monitor.disown()
 
     def close(self) -> None:
         """Stop the monitors and close every connection. Nothing can be selected any more."""
@@ -258,6 +262,9 @@ class Topology:
     def _find_suitable(self, selector: Selector) -> list[Server]:
         addresses = suitable_addresses(self.description, self.settings, selector)
         servers = [self._servers[address] for address in addresses]
+        if self.settings.options.server_selector is not None:
+            # It is the application's, and may want another server each time.
+            return servers
         if len(self._suitable) >= _MAX_CACHED_SELECTORS:
             self._suitable.clear()
         # The selector is kept with its servers, so that its id stays its own.
@@ -271,10 +278,11 @@ class Topology:
         if is_stale_description(previous, description):
             return
         new = updated_topology_description(self.description, description)
-        self._make_ready(description, new)
-        if previous != description:
-            self.events.server_changed(previous, description)
-        self._replace(new, quiet=previous == description)
+        with self.owner.undisturbed():
+            self._make_ready(description, new)
+            if previous != description:
+                self.events.server_changed(previous, description)
+            self._replace(new, quiet=previous == description)
 
     def _make_ready(self, description: ServerDescription, new: TopologyDescription) -> None:
         """The pool has to be ready before anybody can select its server."""
@@ -290,7 +298,8 @@ class Topology:
     def _on_srv_hosts(self, hosts: list[Address]) -> None:
         new = topology_description_after_srv_poll(self.description, hosts)
         if new is not self.description:
-            self._replace(new)
+            with self.owner.undisturbed():
+                self._replace(new)
 
     def _stop_polling(self) -> None:
         poller, self._srv_poller = self._srv_poller, None
@@ -312,6 +321,7 @@ class Topology:
             removed = self._servers.pop(address)
             removed.remove()
             self._removed = [server for server in [*self._removed, removed] if server.pool.in_use]
+            self._reached.discard(address)
             self.events.server_closed(address)
         if not quiet:
             self.events.changed(previous, description)
@@ -329,8 +339,9 @@ class Topology:
 
     def _announce(self) -> None:
         """Wake everyone who waits for a change."""
-        changed, self._changed = self._changed, self._loop.create_future()
-        changed.set_result(None)
+        changed, self._changed = self._changed, self.owner.loop.create_future()
+        if not self.owner.loop.is_closed():
+            changed.set_result(None)
 
 
 def choose_by_load(servers: Sequence[Server]) -> Server:
