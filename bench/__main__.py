@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from . import ahead, bandwidth, chart, files, pages, report, streams
-from .drivers import DRIVERS, LOOPS, OURS, ROOT, Unavailable, install
+from .drivers import DRIVERS, LOOPS, OURS, ROOT, Unavailable, install, motor_at
 from .figures import Figures
 from .measure import Bench
 from .processes import Server, Worker, cores
@@ -35,6 +35,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--driver", action="append", choices=DRIVERS, metavar="NAME", help=f"one of {', '.join(DRIVERS)}"
     )
+    parser.add_argument(
+        "--against",
+        metavar="COMMIT",
+        help="Motor as of that commit beside Motor; the peers only if --driver names them",
+    )
     parser.add_argument("--loop", action="append", choices=LOOPS, help="this event loop only")
     parser.add_argument("--assert", action="store_true", dest="strict", help="exit with 1 unless every target is met")
     parser.add_argument(
@@ -46,13 +51,17 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error("--rounds must be at least 1")
-    if arguments.write and (arguments.case or arguments.driver or arguments.loop or arguments.quick):
-        parser.error("--write shows a whole run: leave --quick, --case, --driver and --loop out")
+    if arguments.write and (
+        arguments.case or arguments.driver or arguments.loop or arguments.quick or arguments.against
+    ):
+        parser.error("--write shows a whole run: leave --quick, --case, --driver, --against and --loop out")
     return arguments
 
 
 async def measure(arguments: argparse.Namespace, console: Console) -> Results:
     drivers = [driver for name, driver in DRIVERS.items() if name in (arguments.driver or DRIVERS)]
+    if arguments.against:
+        drivers = [OURS, motor_at(arguments.against), *(peer for peer in drivers if arguments.driver and peer != OURS)]
     loops = [loop for loop in LOOPS if loop in (arguments.loop or LOOPS)]
     cases = [case for name, case in CASES.items() if name in (arguments.case or CASES)]
     rounds = arguments.rounds or (3 if arguments.quick else 5)
@@ -115,7 +124,11 @@ def main() -> int:
             print(f"bench: unavailable: {reason}", file=sys.stderr)
             return 1
         return 0
-    results = asyncio.run(measure(arguments, console))
+    try:
+        results = asyncio.run(measure(arguments, console))
+    except Unavailable as reason:
+        print(f"bench: unavailable: {reason}", file=sys.stderr)
+        return 1
     report.print_tables(results, console)
     outcomes = results.outcomes()
     report.print_targets(outcomes, console)

@@ -1,12 +1,14 @@
 """Who is measured, and the environment each of them lives in."""
 
 import asyncio
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +26,8 @@ class Driver:
     environment: str
     requirements: tuple[str, ...]
     loops: tuple[str, ...] = LOOPS
+    checkout: Path | None = None
+    """Where it is Motor from a folder and not from the package index."""
 
     @property
     def python(self) -> Path:
@@ -33,7 +37,7 @@ class Driver:
 PYMONGO = "pymongo[snappy,zstd]"
 """With all of its compressors."""
 
-OURS = Driver("motor", "Motor 4", "motor", (PYMONGO, "uvloop"))
+OURS = Driver("motor", "Motor 4", "motor", (PYMONGO, "uvloop"), checkout=ROOT)
 MOTOR_3 = Driver("motor-3.7.1", "Motor 3.7.1", "motor-3.7.1", ("motor==3.7.1", PYMONGO, "uvloop"))
 PYMONGO_ASYNC = Driver("pymongo-async", "PyMongo Async", "pymongo", (PYMONGO, "uvloop"))
 PYMONGO_SYNC = Driver("pymongo-sync", "PyMongo (sync)", "pymongo", (PYMONGO, "uvloop"), (NO_LOOP,))
@@ -46,11 +50,27 @@ class Unavailable(Exception):
     """A driver that cannot be installed, started or asked; the message is the reason."""
 
 
+def motor_at(commit: str) -> Driver:
+    """Motor as of a commit of this repository, checked out beside the environments. Raises Unavailable."""
+    asked = subprocess.run(
+        ("git", "rev-parse", "--short=9", "--verify", f"{commit}^{{commit}}"), cwd=ROOT, capture_output=True, text=True
+    )
+    if asked.returncode:
+        raise Unavailable(f"{commit!r} is no commit of this repository: {last_line(asked.stderr)}")
+    name = asked.stdout.strip()
+    checkout = ENVIRONMENTS / f"motor-{name}"
+    if not checkout.exists():
+        archive = subprocess.run(("git", "archive", name, "motor"), cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(checkout, filter="data")
+    return replace(OURS, name=f"motor-{name}", title=f"Motor at {name}", checkout=checkout)
+
+
 def environment_variables(driver: Driver) -> dict[str, str]:
-    """Ours is the checkout, on the path of its own worker only; nothing that would slow Python down is passed on."""
+    """A checkout is on the path of its own worker only; nothing that would slow Python down is passed on."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    if driver is OURS:
-        variables["PYTHONPATH"] = str(ROOT)
+    if driver.checkout is not None:
+        variables["PYTHONPATH"] = str(driver.checkout)
     return variables
 
 

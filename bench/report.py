@@ -7,7 +7,7 @@ from rich.table import Table
 from . import ahead, bandwidth, files, streams
 from .ahead import AheadTable
 from .bandwidth import BandwidthTable
-from .drivers import DRIVERS, OURS, Driver
+from .drivers import OURS, Driver
 from .figures import Figure, Figures
 from .files import GridFSTable
 from .results import Results
@@ -38,10 +38,11 @@ def print_tables(results: Results, console: Console) -> None:
         console.print(table, markup=False)
     for _, head, own in own_tables(results):
         _print_own_table(head, own, console)
+    titles = {driver.name: driver.title for driver in results.drivers}
     for (name, loop), reason in results.unavailable.items():
-        console.print(f"{DRIVERS[name].title} on {loop}: unavailable: {reason}", markup=False, highlight=False)
+        console.print(f"{titles[name]} on {loop}: unavailable: {reason}", markup=False, highlight=False)
     for (name, loop, failed), reason in results.figures.failures.items():
-        console.print(f"{DRIVERS[name].title} on {loop}: {failed} failed: {reason}", markup=False, highlight=False)
+        console.print(f"{titles[name]} on {loop}: {failed} failed: {reason}", markup=False, highlight=False)
 
 
 def own_tables(results: Results) -> list[tuple[str, tuple[str, ...], OwnTable]]:

@@ -47,7 +47,7 @@ class Results:
     def outcomes(self) -> list[Outcome]:
         found = outcomes(
             self.figures,
-            (driver.name for driver in self.drivers),
+            self.drivers,
             self.loops,
             (case.name for case in self.cases),
         )

@@ -1,10 +1,12 @@
 """The figures Motor has to reach, and whether it did."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from .drivers import DRIVERS, LOOPS, MONGOJET, MOTOR_3, OURS, PYMONGO_ASYNC, Driver
 from .figures import Figure, Figures
+from .worker.cases import CASES
 
 SHARES = (
     ("uvloop", MOTOR_3, 4),
@@ -17,6 +19,13 @@ FASTEST = ("async_for", "to_list", "insert_many")
 DRAINS = ("drain_for", "drain_list")
 LONGEST_STALL = 10.0
 """Milliseconds."""
+DEADLINE_COST = 10.0
+"""Microseconds that timeoutMS may add to a find_one."""
+SLOWER = 1.02
+"""How many times the CPU time of the commit before an operation may take."""
+
+
+_IN_TIME = "find_one_in_time@100"
 
 
 @dataclass(frozen=True)
@@ -27,19 +36,33 @@ class Outcome:
     detail: str
 
 
-def outcomes(figures: Figures, drivers: Iterable[str], loops: Iterable[str], cases: Iterable[str]) -> list[Outcome]:
+def outcomes(figures: Figures, drivers: Sequence[Driver], loops: Iterable[str], cases: Iterable[str]) -> list[Outcome]:
     """The targets that concern the chosen drivers, loops and cases."""
-    drivers, loops, cases = set(drivers), set(loops), set(cases)
-    if OURS.name not in drivers:
+    loops, cases = set(loops), set(cases)
+    if OURS not in drivers:
         return []
     shares = [
         _share(figures, loop, peer, share)
         for loop, peer, share in SHARES
-        if "find_one@100" in cases and loop in loops and peer.name in drivers
+        if "find_one@100" in cases and loop in loops and peer in drivers
     ]
-    fastest = [_fastest(figures, loop, case) for loop in LOOPS for case in FASTEST if loop in loops and case in cases]
+    fastest = [
+        _fastest(figures, loop, case)
+        for loop in LOOPS
+        for case in FASTEST
+        if loop in loops and case in cases and any(driver.checkout is None for driver in drivers)
+    ]
     stalls = [_stall(figures, loop, case) for loop in LOOPS for case in DRAINS if loop in loops and case in cases]
-    return [*shares, *fastest, *stalls]
+    deadline = [_deadline(figures, loop) for loop in LOOPS if loop in loops and {"find_one@100", _IN_TIME} <= cases]
+    before = [
+        _before(figures, loop, case, driver)
+        for driver in drivers
+        if driver.checkout is not None and driver is not OURS
+        for loop in LOOPS
+        for case in CASES
+        if loop in loops and case in cases
+    ]
+    return [*shares, *fastest, *stalls, *deadline, *before]
 
 
 def _share(figures: Figures, loop: str, peer: Driver, share: int) -> Outcome:
@@ -51,6 +74,25 @@ def _share(figures: Figures, loop: str, peer: Driver, share: int) -> Outcome:
     passed = ours.median < theirs.median if share == 1 else ours.median <= theirs.median / share
     times = theirs.median / ours.median
     return Outcome(target, passed, f"{ours.median:.1f} us against {theirs.median:.1f} us: {times:.2f} times")
+
+
+def _deadline(figures: Figures, loop: str) -> Outcome:
+    target = f"timeoutMS on {loop}: at most {DEADLINE_COST:.0f} us more a find_one"
+    without, within = (figures.get(OURS.name, loop, case) for case in ("find_one@100", _IN_TIME))
+    if not without or not within:
+        return Outcome(target, None, "not measured")
+    cost = within.median - without.median
+    return Outcome(target, cost <= DEADLINE_COST, f"{within.median:.1f} us against {without.median:.1f} us without")
+
+
+def _before(figures: Figures, loop: str, case: str, former: Driver) -> Outcome:
+    target = f"{case} on {loop}: at most {SLOWER - 1:.0%} slower than {former.title}"
+    ours, theirs = (figures.get(driver.name, loop, case) for driver in (OURS, former))
+    if not ours or not theirs:
+        return Outcome(target, None, "not measured")
+    # Round by round: what slows a round down slows both.
+    times = median(now / before for now, before in zip(ours.cpu, theirs.cpu, strict=True))
+    return Outcome(target, times <= SLOWER, f"{ours.median:.1f} us against {theirs.median:.1f} us: {times:.3f} times")
 
 
 def _fastest(figures: Figures, loop: str, case: str) -> Outcome:

@@ -19,8 +19,16 @@ def prepare(driver: Opened, case: Case, operations: int) -> Timed:
 
 
 def _find_one(driver: Opened, operations: int, concurrency: int) -> Timed:
-    collection = driver.collection("one")
+    return _finding(driver.collection("one"), operations, concurrency)
 
+
+def _find_one_in_time(driver: Opened, operations: int, concurrency: int) -> Timed:
+    if driver.in_time is None:
+        raise RuntimeError("it has no timeoutMS")
+    return _finding(driver.in_time("one"), operations, concurrency)
+
+
+def _finding(collection: Any, operations: int, concurrency: int) -> Timed:
     async def task() -> None:
         for _ in range(operations // concurrency):
             document = await collection.find_one({"_id": ID})
@@ -135,6 +143,7 @@ def _expect(wanted: int, got: int) -> None:
 
 _PREPARE: dict[str, Callable[[Opened, int, int], Timed]] = {
     "find_one": _find_one,
+    "find_one_in_time": _find_one_in_time,
     "insert_one": _insert_one,
     "update_one": _update_one,
     "async_for": _async_for,

@@ -26,6 +26,7 @@ CASES = {
         Case("find_one@10", "find_one, 10 concurrent", 4000, concurrency=10),
         Case("find_one@100", "find_one, 100 concurrent", 4000, concurrency=100),
         Case("find_one@1000", "find_one, 1000 concurrent", 4000, concurrency=1000),
+        Case("find_one_in_time@100", "find_one with timeoutMS, 100 concurrent", 4000, concurrency=100),
         Case("insert_one@100", "insert_one, 100 concurrent", 4000, concurrency=100),
         Case("update_one@100", "update_one, 100 concurrent", 4000, concurrency=100),
         Case("async_for", "async for over 1000 documents", 120, sync=True),

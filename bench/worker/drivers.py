@@ -7,6 +7,8 @@ from importlib import import_module, metadata
 from typing import Any
 
 DATABASE = "bench"
+TIMEOUT = "&timeoutMS=60000"
+"""Added to the URI."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Opened:
     """Takes a collection, gives the cursor over all its documents."""
     watch: Callable[[Any], Awaitable[Any]]
     """Takes a collection, gives a change stream."""
+    in_time: Callable[[str], Any] | None = None
+    """A collection of a client with timeoutMS."""
     bucket: Callable[[], Any] | None = None
     """Gives a GridFS bucket."""
 
@@ -25,16 +29,19 @@ async def open_driver(name: str, uri: str) -> Opened:
     if name == "mongojet":
         return await _open_mongojet(uri)
     if name == "pymongo-async":
-        client = import_module("pymongo").AsyncMongoClient(uri)
-        database = client[DATABASE]
+        pymongo = import_module("pymongo")
+        database = pymongo.AsyncMongoClient(uri)[DATABASE]
+        in_time = pymongo.AsyncMongoClient(uri + TIMEOUT)[DATABASE]
         bucket = partial(import_module("gridfs").AsyncGridFSBucket, database)
-        return Opened(_versions("pymongo", "uvloop"), database.get_collection, _find, _open_watch, bucket)
-    if name in ("motor", "motor-3.7.1"):
+        versions = _versions("pymongo", "uvloop")
+        return Opened(versions, database.get_collection, _find, _open_watch, in_time.get_collection, bucket)
+    if name.startswith("motor"):
         motor_asyncio = import_module("motor.motor_asyncio")
         versions = {"motor": str(import_module("motor").version), **_versions("pymongo", "uvloop")}
         database = motor_asyncio.AsyncIOMotorClient(uri)[DATABASE]
+        in_time = motor_asyncio.AsyncIOMotorClient(uri + TIMEOUT)[DATABASE]
         bucket = partial(motor_asyncio.AsyncIOMotorGridFSBucket, database)
-        return Opened(versions, database.get_collection, _find, _watch, bucket)
+        return Opened(versions, database.get_collection, _find, _watch, in_time.get_collection, bucket)
     raise ValueError(f"unknown driver {name!r}")
 
 
