@@ -137,15 +137,21 @@ class _View:
 
         def begin() -> None:
             exchange = self._exchange(database, document, publish_events, outcome)
-            self._connection.owner.start(exchange, "motor authentication")
+            task = self._connection.owner.start(exchange, "motor authentication")
+            task.add_done_callback(ended)
+
+        def ended(_: asyncio.Task[None]) -> None:
+            if not outcome.done():
+                # The task did not even begin.
+                outcome.set_exception(self._interrupted("the client was closed"))
 
         try:
             self._loop.call_soon_threadsafe(begin)
         except RuntimeError:
-            raise self._loop_is_gone() from None
+            raise self._interrupted("the event loop was closed") from None
         while not concurrent.futures.wait([outcome], _CLOSED_LOOP_INTERVAL).done:
             if self._loop.is_closed():
-                raise self._loop_is_gone()
+                raise self._interrupted("the event loop was closed")
         reply = outcome.result()
         if self._is_scram:
             _check_cost(reply)
@@ -181,8 +187,8 @@ class _View:
                 monitored.succeeded(reply)
             outcome.set_result(reply)
 
-    def _loop_is_gone(self) -> Exception:
-        return connection_failure(self.address, self._options, "the event loop was closed during the authentication")
+    def _interrupted(self, how: str) -> Exception:
+        return connection_failure(self.address, self._options, f"{how} during the authentication")
 
 
 def _check_bargain(begun: str, known: Sequence[str] | None) -> None:
