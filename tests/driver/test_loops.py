@@ -442,7 +442,7 @@ FORKS = {
         print("parent")
     """,
     "a client that asks DNS, inside a loop that runs": """
-        import dns.asyncresolver, dns.resolver
+        import dns.asyncresolver, dns.resolver, socket
         from types import SimpleNamespace as Record
         port = int(URI.rstrip("/").rpartition(":")[2])
         class Answer(list):
@@ -451,9 +451,11 @@ FORKS = {
             async def resolve(self, name, kind, lifetime):
                 if kind == "TXT":
                     raise dns.resolver.NoAnswer
-                return Answer([Record(port=port, target=Record(to_text=lambda omit_final_dot: "127.0.0.1"))])
+                return Answer([Record(port=port, target=Record(to_text=lambda omit_final_dot: "one.a.b.test"))])
         dns.asyncresolver.default_resolver = Resolver()
-        client = AsyncIOMotorClient("mongodb+srv://a.b.test/?tls=false", srv_host_validator=lambda host: True)
+        of_system = socket.getaddrinfo
+        socket.getaddrinfo = lambda host, *more, **options: of_system("127.0.0.1", *more, **options)
+        client = AsyncIOMotorClient("mongodb+srv://a.b.test/?tls=false")
         async def main():
             assert (await client.db.command("ping"))["ok"] == 1
         async def parent():

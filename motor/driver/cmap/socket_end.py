@@ -50,7 +50,7 @@ def close_socket_without_loop(sock: socket.socket, loop: asyncio.AbstractEventLo
         return
     transport = cast(Any, loop)._transports.get(sock.fileno())
     if transport is not None:
-        close_without_loop(transport)
+        close_without_loop(getattr(transport.get_protocol(), "_app_transport", None) or transport)
     sock.close()
 
 
