@@ -126,14 +126,19 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         cursor = self._cursor
         documents = cursor.documents
         result: list[DocumentType] = []
-        while (documents or cursor.alive) and (length is None or len(result) < length):
-            if not documents:
-                await self._refresh()
-            if length is None or len(result) + len(documents) <= length:
-                result.extend(documents)
-                documents.clear()
-            else:
-                result.extend(documents.popleft() for _ in range(length - len(result)))
+        try:
+            while not cursor.at_end and (length is None or len(result) < length):
+                if not documents:
+                    await self._refresh()
+                if length is None or len(result) + len(documents) <= length:
+                    result.extend(documents)
+                    documents.clear()
+                else:
+                    result.extend(documents.popleft() for _ in range(length - len(result)))
+        except BaseException:
+            # Nobody has seen them: they are there for whoever reads on.
+            documents.extendleft(reversed(result))
+            raise
         return result
 
     @property
@@ -152,7 +157,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
 
     async def _fetch_next(self) -> bool:
         cursor = self._cursor
-        while not cursor.documents and cursor.alive:
+        while not (cursor.documents or cursor.at_end):
             await self._refresh()
             if cursor.tailable:
                 break

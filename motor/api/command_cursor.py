@@ -78,7 +78,8 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
             super().batch_size(operation.batch_size or 0)
 
     async def _opened(self) -> Self:
-        if not self._cursor.opened:
+        # Once it has failed, this fails again.
+        if not self._cursor.opened or not (self._cursor.alive or self._cursor.at_end):
             await self._refresh()
         return self
 

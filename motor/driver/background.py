@@ -10,9 +10,11 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 
 
-def start_task(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-    """Start a task in a context of its own: the deadline of the operation that starts it is none of its own."""
-    task = Context().run(asyncio.get_running_loop().create_task, coroutine, name=name)
+def start_task(coroutine: Coroutine[Any, Any, T], name: str, context: Context | None = None) -> asyncio.Task[T]:
+    """Start a task in `context`, or in one of its own: the deadline of the operation that starts it is none of its
+    own.
+    """
+    task = (context or Context()).run(asyncio.get_running_loop().create_task, coroutine, name=name)
     # A loop that ends without cancelling its tasks, as Tornado's does, is none of the application's mistakes.
     cast(Any, task)._log_destroy_pending = False
     return task

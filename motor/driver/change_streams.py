@@ -83,7 +83,7 @@ class ChangeStream:
     async def open(self) -> None:
         """Open the server's cursor, if there is none yet."""
         async with self._reading:
-            if self._cursor is None and not self.closed:
+            if not (self.closed or (self._cursor is not None and self._cursor.alive)):
                 await self._work(self._open)
 
     async def next(self) -> Any:
@@ -212,6 +212,8 @@ class ChangeStream:
             stage=stage,
         )
         cursor = self._cursor = ServerCursor(self._deployment, operation)
+        # It is read by one task alone, which goes on when others give up.
+        cursor.outlives_readers = False
         # A batch of one would close the cursor on servers of old: two is the least.
         batch_size = 2 if watch.batch_size == 1 else watch.batch_size or 0
         cursor.configure(0, batch_size, watch.max_await_time_ms, watch.comment)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import copy_context
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
-from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    InvalidOperation,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+)
 
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver import timeouts
@@ -30,12 +40,26 @@ def _once() -> bool:
     return False
 
 
+class CursorState(Enum):
+    """How far the life of a cursor has come."""
+
+    NEW = "new"
+    """The query is not answered: it has not been sent, or whoever sent it has given up, and the next sends it again."""
+    OPEN = "open"
+    EXHAUSTED = "exhausted"
+    """The server has no more documents."""
+    FAILED = "failed"
+    """There may be more documents, but they cannot be had."""
+    CLOSED = "closed"
+    """The application wants no more."""
+
+
 class ServerCursor:
     """A cursor on a server, and those of its documents that have come and were not read yet.
 
     `id` is ``None`` before the cursor is opened, and 0 when the server has no more. All of a cursor's commands go to
-    one server and share one session: the application's, or one that is given back when the cursor is exhausted or
-    closed.
+    one server and share one session: the application's, or one that is the cursor's from the query to the end of
+    :attr:`CursorState.OPEN`, and so is the connection where there is one for it alone.
     """
 
     def __init__(self, deployment: Deployment, opening: Operation[dict[str, Any]]) -> None:
@@ -43,7 +67,8 @@ class ServerCursor:
         self.id: int | None = None
         self.address: Address | None = None
         self.retrieved = 0
-        self.closed = False
+        self.state = CursorState.NEW
+        self.outlives_readers = True
         self.batch_size = 0
         self.max_await_time_ms: int | None = None
         self.comment: Any = None
@@ -63,6 +88,7 @@ class ServerCursor:
         self._pin: Pin | None = None
         self._first_server: Server | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
+        self._failure: Exception | None = None
 
     def configure(self, limit: int, batch_size: int, max_await_time_ms: int | None, comment: Any) -> None:
         """What the getMore commands are to say; `limit` is the find's, which the server does not keep for us."""
@@ -80,9 +106,19 @@ class ServerCursor:
         self._first_server = server
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing more is fetched, for whichever reason."""
+        return self.state not in (CursorState.NEW, CursorState.OPEN)
+
+    @property
     def alive(self) -> bool:
         """Whether there may be more documents."""
         return bool(self.documents or self._undecoded or not self.closed)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything has been read. Of a cursor that has failed this is never said: :meth:`refresh` raises."""
+        return not self.alive and self.state is not CursorState.FAILED
 
     @property
     def batch_used_up(self) -> bool:
@@ -98,7 +134,8 @@ class ServerCursor:
         """See to it that there are documents to read, unless there are no more: their number is the result.
 
         It is 0, too, if the server has none for now. `again` is asked then whether to ask the server once more. Of
-        several tasks that read one cursor only one fetches, and the others wait for it.
+        several tasks that read one cursor only one fetches, and the others wait for it. Who is cancelled here takes
+        nothing away from who reads on. Once it has failed it fails again.
         """
         # No `async with`, no frame more than it takes, and the last batch let go: of a thousand quiet streams the
         # garbage collector has to look at whatever each of them holds while it waits.
@@ -110,6 +147,8 @@ class ServerCursor:
                     self._decode_piece()
                     if self._undecoded is None and self._limit and not self.closed:
                         await self._go_on()
+                elif self._failure is not None:
+                    raise _told_again(self._failure)
                 elif self.closed:
                     break
                 else:
@@ -136,37 +175,39 @@ class ServerCursor:
 
     def abandon(self) -> None:
         """Close without waiting: the server is told in the background."""
-        self._run_soon(self.shut())
+        self._run_soon(self.shut(in_background=True))
 
     def __del__(self) -> None:
-        if not getattr(self, "closed", True):
+        if getattr(self, "state", CursorState.NEW) is CursorState.OPEN:
             self.abandon()
 
-    def shut(self) -> Coroutine[Any, Any, None] | None:
+    def shut(self, in_background: bool = False) -> Coroutine[Any, Any, None] | None:
         """Close at once; the result tells the server, if it has to know."""
         if self.closed:
             return None
-        self.closed = True
+        self.state = CursorState.CLOSED
         if not self._fetching.locked():
-            return self._let_go(kill=True)
+            return self._let_go(kill=True, in_background=in_background)
         # A command is under way: it keeps the session, and does the rest when it has ended.
         return self._kill(None) if self.id else None
 
-    def _let_go(self, kill: bool) -> Coroutine[Any, Any, None] | None:
+    def _let_go(self, kill: bool, in_background: bool = False) -> Coroutine[Any, Any, None] | None:
         """Give back the session. The result is what tells the server, if it has to know that its cursor is not
-        wanted.
+        wanted; in the background it has to do without the application's session, which is in other use by then.
         """
         session, self._session = self._session, None
         pin, self._pin = self._pin, None
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             ahead.cancel()
-        if pin is not None and pin.connection is not None and (pin.connection.streaming or pin.connection.closed):
-            # There is no other way to make the server stop streaming. The cursor ends with the connection.
+        if pin is not None and pin.connection is not None and not pin.connection.at_rest:
+            # Nothing can be sent while a reply is to come, or one after the other. The cursor ends with the connection.
             pin.connection.close()
+        if pin is not None and pin.connection is not None and pin.connection.closed:
             kill = False
         if kill and self.id:
-            return self._kill(session, pin)
+            ours = session is not None and session.implicit
+            return self._kill(session if ours or not in_background else None, pin)
         if session is not None and session.implicit:
             session.end()
         if pin is not None:
@@ -188,36 +229,71 @@ class ServerCursor:
     def _next_batch(self) -> Coroutine[Any, Any, dict[str, Any]]:
         if self.id is None:
             return self._open()
+        if self._ahead is None and self.outlives_readers and self._has_own_session:
+            self._ahead = start_task(self._get_more(), "motor getMore", copy_context())
+            self._ahead.add_done_callback(retrieve)
         if self._ahead is not None:
             return self._batch_ahead(self._ahead)
         return self._get_more()
+
+    @property
+    def _has_own_session(self) -> bool:
+        return self._session is not None and self._session.implicit
 
     async def _is_end(self, error: BaseException) -> bool:
         """Draw the conclusions from an error in a batch's place: is it no more than the cursor's expected end?"""
         if isinstance(error, NetworkTimeout) or (isinstance(error, PyMongoError) and timeouts.over()):
             # Whose time is over must not wait for the server to be told.
-            self.closed = True
-            self._run_soon(self._let_go(kill=True))
+            self._fail(error)
         elif isinstance(error, OperationFailure):
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
-            expected = gone and (self.tailable or self.closed)
-            await self._end(kill=not gone)
-            return expected
-        elif isinstance(error, ConnectionFailure):
-            await self._end(kill=False)
+            if gone and (self.tailable or self.closed):
+                await self._end(CursorState.EXHAUSTED, kill=False)
+                return True
+            await self._end(CursorState.FAILED, kill=not gone, failure=error)
         elif isinstance(error, asyncio.CancelledError):
-            shut, self.closed = self.closed, True
-            self._run_soon(self._let_go(kill=not shut))
+            self._reader_cancelled()
         elif isinstance(error, Exception):
-            await self._end(kill=True)
+            await self._end(CursorState.FAILED, kill=not isinstance(error, ConnectionFailure), failure=error)
         return False
 
-    async def _end(self, kill: bool) -> None:
-        self.closed = True
+    def _reader_cancelled(self) -> None:
+        """Who waited for the server has given up. A batch that is on its way is for whoever reads on."""
+        if self.closed:
+            self._run_soon(self._let_go(kill=False))
+        elif self.id is None:
+            self._let_go_of_opening()
+        elif self._ahead is None:
+            self._fail(
+                InvalidOperation("cannot read on: a getMore of this cursor, in an explicit session, was cancelled")
+            )
+
+    def _let_go_of_opening(self) -> None:
+        """The query can be sent again. What the server has opened meanwhile is killed by whoever gets its reply."""
+        session, pin = self._session, self._pin
+        self._executor = self._pin = None
+        if session is not None and session.implicit:
+            self._session = None
+            session.end()
+        if pin is not None:
+            pin.release()
+
+    def _fail(self, error: Exception) -> None:
+        """End without waiting for the server to be told."""
+        self._become(CursorState.FAILED, error)
+        self._run_soon(self._let_go(kill=True, in_background=True))
+
+    async def _end(self, state: CursorState, kill: bool, failure: Exception | None = None) -> None:
+        self._become(state, failure)
         killing = self._let_go(kill)
         if killing is not None:
             await killing
+
+    def _become(self, state: CursorState, failure: Exception | None = None) -> None:
+        if self.state is not CursorState.CLOSED:
+            self.state = state
+            self._failure = failure
 
     async def _open(self) -> dict[str, Any]:
         operation = self._opening
@@ -241,9 +317,9 @@ class ServerCursor:
 
     async def _batch_ahead(self, ahead: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
         """The batch that is on its way already."""
-        await asyncio.wait([ahead], timeout=timeouts.remaining())
+        in_time = await timeouts.done_in_time(ahead, timeouts.remaining())
         # Who finds it there each time has to end in time, too.
-        if not ahead.done() or timeouts.over():
+        if not in_time or timeouts.over():
             raise NetworkTimeout("timed out while waiting for a cursor's next batch")
         self._ahead = None
         return ahead.result()
@@ -255,7 +331,7 @@ class ServerCursor:
         """
         if not self.reads_ahead or self.tailable or self._pin is not None or timeouts.over():
             return False
-        return self._session is not None and self._session.implicit
+        return self._has_own_session
 
     def _get_more(self) -> Coroutine[Any, Any, dict[str, Any]]:
         """The next batch, once awaited. Where nothing has to be waited for first it is a coroutine less."""
@@ -295,6 +371,8 @@ class ServerCursor:
     async def _take(self, cursor: dict[str, Any], opening: bool) -> None:
         if self.id != cursor["id"]:
             self.id = cursor["id"]
+        if self.state is CursorState.NEW:
+            self.state = CursorState.OPEN
         self.post_batch_resume_token = cursor.get("postBatchResumeToken")
         batch = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
         if isinstance(batch, EncodedBatch):
@@ -305,14 +383,14 @@ class ServerCursor:
             self.retrieved += len(batch)
         if self.id == 0 or self.closed:
             # Closed meanwhile by another task, which could kill the cursor only if it knew its id.
-            await self._end(kill=opening or not self.closed)
+            await self._end(CursorState.EXHAUSTED, kill=opening or not self.closed)
         elif self._undecoded is None or not self._limit:
             await self._go_on()
 
     async def _go_on(self) -> None:
         """Think of the batch after this one, whose documents have been counted if there is a limit."""
         if self._limit and self.retrieved >= abs(self._limit):
-            await self._end(kill=True)
+            await self._end(CursorState.EXHAUSTED, kill=True)
         elif self._may_read_ahead():
             self._ahead = start_task(self._get_more(), "motor read-ahead")
             self._ahead.add_done_callback(retrieve)
@@ -320,12 +398,42 @@ class ServerCursor:
             await asyncio.sleep(0)
 
     def _decode_piece(self) -> None:
-        assert self._undecoded is not None
-        piece = self._undecoded.decode_piece(self._target.codec_options)
+        batch = self._undecoded
+        assert batch is not None
+        left = batch.left
+        try:
+            piece = batch.decode_piece(self._target.codec_options)
+        except Exception as error:
+            self._undecodable(batch, error, left)
+            raise
         self.documents.extend(piece)
         self.retrieved += len(piece)
-        if not self._undecoded:
+        if not batch:
             self._undecoded = None
+
+    def _undecodable(self, batch: EncodedBatch, error: Exception, left: int) -> None:
+        """A document is missing from those that are read, which `error` says; without it the cursor goes on."""
+        if batch.left == left:
+            self._undecoded = None
+            self._fail(error)
+            return
+        self.retrieved += 1
+        if not batch:
+            self._undecoded = None
+            if self._limit and self.retrieved >= abs(self._limit):
+                self._become(CursorState.EXHAUSTED)
+                self._run_soon(self._let_go(kill=True, in_background=True))
 
     def _server(self, executor: Executor) -> Server | None:
         return executor.topology.server_at(self.address) if self.address is not None else None
+
+
+def _told_again(failure: Exception) -> Exception:
+    """An exception for another operation that says the same as `failure`."""
+    if not isinstance(failure, PyMongoError):
+        error = InvalidOperation(f"cannot read on: this cursor has failed ({type(failure).__name__}: {failure})")
+        error.__cause__ = failure
+        return error
+    again = copy.copy(failure)
+    again._error_labels = set(failure._error_labels)
+    return again

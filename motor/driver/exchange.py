@@ -259,20 +259,23 @@ class Exchange:
         if operation.raw:
             return _decode_raw(document)
         fields = operation.reply_fields
-        if fields is None or (len(document) <= SMALL_REPLY and operation.target.decodes_plainly):
-            return bson.decode(document, operation.reply_codec)
-        if len(document) <= SMALL_REPLY:
-            return decode_all_selective(document, operation.reply_codec, fields)[0]
         if fields is CURSOR_FIELDS and len(document) > LARGE_REPLY:
-            split = split_batch(memoryview(document))
-            if split is not None:
-                rest, batch = split
-                reply = bson.decode(rest)
-                cursor = reply["cursor"]
-                cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = batch
+            reply = _undecoded(document)
+            if reply is not None:
                 return reply
-        with CollectorPaused():
-            return decode_all_selective(document, operation.reply_codec, fields)[0]
+        try:
+            if fields is None or (len(document) <= SMALL_REPLY and operation.target.decodes_plainly):
+                return bson.decode(document, operation.reply_codec)
+            if len(document) <= SMALL_REPLY:
+                return decode_all_selective(document, operation.reply_codec, fields)[0]
+            with CollectorPaused():
+                return decode_all_selective(document, operation.reply_codec, fields)[0]
+        except Exception:
+            # It may be one document of the batch: the cursor sees which, and has the others.
+            reply = _undecoded(document) if fields is CURSOR_FIELDS else None
+            if reply is None:
+                raise
+            return reply
 
     def _check(self, execution: Execution[Any], reply: Any, connection: Connection) -> None:
         operation = execution.operation
@@ -309,6 +312,18 @@ async def _before_deadline(future: asyncio.Future[op_msg.Message], connection: C
         return await future
     finally:
         connection.alarm.turn_off()
+
+
+def _undecoded(document: bytes | memoryview) -> Any:
+    """A cursor's reply whose batch is left to the cursor to decode; ``None`` if it has no batch."""
+    split = split_batch(memoryview(document))
+    if split is None:
+        return None
+    rest, batch = split
+    reply = bson.decode(rest)
+    cursor = reply["cursor"]
+    cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = batch
+    return reply
 
 
 def _decode_raw(document: bytes | memoryview) -> Any:

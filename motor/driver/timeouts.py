@@ -193,12 +193,18 @@ async def in_time(waiting: asyncio.Future[T], seconds: float | None) -> T:
     # Not wait_for: before Python 3.12 it can swallow a cancellation.
     waiting.add_done_callback(retrieve)
     try:
-        await asyncio.wait([waiting], timeout=None if seconds is None else max(seconds, 0))
-        if not waiting.done():
-            await asyncio.wait([waiting], timeout=LATE_TIMER_GRACE)
-        in_time = waiting.done()
+        in_time = await done_in_time(waiting, seconds)
     finally:
         waiting.cancel()
     if not in_time:
         raise Late("timed out")
     return waiting.result()
+
+
+async def done_in_time(waiting: asyncio.Future[Any], seconds: float | None) -> bool:
+    """Wait for a task or a future, which goes on in any case, for `seconds`: is it done?"""
+    await asyncio.wait([waiting], timeout=None if seconds is None else max(seconds, 0))
+    if not waiting.done():
+        # As with a Timer: first the loop looks at its sockets.
+        await asyncio.wait([waiting], timeout=LATE_TIMER_GRACE)
+    return waiting.done()

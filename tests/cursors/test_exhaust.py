@@ -182,6 +182,7 @@ async def test_the_connection_fails_in_the_midst(server, connect):
     cursor = client.db.c.find(**EXHAUST)
     with pytest.raises(AutoReconnect):
         await cursor.to_list()
+    assert [document["_id"] for document in await cursor.to_list(2)] == [1, 2]
     assert not cursor.alive
     assert "killCursors" not in server.names
     assert (await client.admin.command("ping"))["ok"] == 1
@@ -189,7 +190,7 @@ async def test_the_connection_fails_in_the_midst(server, connect):
 
 
 @pytest.mark.parametrize("streamed", [0, 1])
-async def test_cancelled_while_it_waits(server, connect, streamed):
+async def test_closed_after_who_waited_was_cancelled(server, connect, streamed):
     """The connection is lost, and it is the driver who has closed it: that says nothing about the server."""
     server.script("find", first({"_id": 1}))
     server.script("getMore", streams(*[[{"_id": 2}]] * streamed, then=silence))
@@ -204,7 +205,8 @@ async def test_cancelled_while_it_waits(server, connect, streamed):
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
-    assert not cursor.alive
+    assert cursor.alive
+    await cursor.close()
     peer = server.requests[0].peer
     await server.until(lambda: peer not in server.peers, "the end of the connection")
     await server.until(lambda: at_rest(pool))

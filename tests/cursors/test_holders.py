@@ -83,9 +83,9 @@ async def test_its_holder_is_gone(replica_set: ReplicaSet, connect_motor: Any) -
     await cursor.next()
     await replica_set.kill(old)
     replica_set.elect()
-    with pytest.raises(AutoReconnect):
-        await cursor.to_list()
-    assert not cursor.alive
+    for _ in range(2):
+        with pytest.raises(AutoReconnect):
+            await cursor.to_list()
     assert holders(replica_set, "getMore") <= {old}
 
 
@@ -98,9 +98,9 @@ async def test_its_holder_was_restarted(replica_set: ReplicaSet, connect_motor: 
     await cursor.next()
     await replica_set.restart(old)
     replica_set.elect(old)
-    with pytest.raises((AutoReconnect, CursorNotFound)):
-        await cursor.to_list()
-    assert not cursor.alive
+    for _ in range(2):
+        with pytest.raises((AutoReconnect, CursorNotFound)):
+            await cursor.to_list()
 
 
 @pytest.mark.parametrize("ahead", [False, True])

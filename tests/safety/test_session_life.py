@@ -162,7 +162,7 @@ async def test_nobody_else_uses_the_session_of_an_open_cursor(server, connect):
     await cursor.close()
 
 
-async def test_a_cancelled_cursor_drops_its_session(server, connect):
+async def test_a_cursor_that_is_closed_while_it_waits_drops_its_session(server, connect):
     server.default = Cursors()
     client = connect(server)
     cursor = client.db.c.find({"_id": "mark"})
@@ -175,6 +175,7 @@ async def test_a_cancelled_cursor_drops_its_session(server, connect):
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+    await cursor.close()
     release.set()
     await server.until(lambda: "killCursors" in server.names and at_rest(pool_of(client)))
     await find_one(client)

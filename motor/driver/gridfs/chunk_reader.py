@@ -133,7 +133,7 @@ class ChunkReader:
         cursor = self._cursor
         if cursor is None:
             cursor = self._cursor = self._open(session)
-        while not cursor.documents and cursor.alive:
+        while not (cursor.documents or cursor.at_end):
             if cursor.opened:
                 # Who comes for a second batch is likely to want all of them.
                 cursor.reads_ahead = True

@@ -38,21 +38,39 @@ _STRINGS = (0x02, 0x0D, 0x0E)
 class EncodedBatch:
     """The documents of a BSON array that have not been decoded yet."""
 
-    __slots__ = ("_index", "_position", "array")
+    __slots__ = ("_careful_until", "_index", "_position", "array")
 
     def __init__(self, array: memoryview) -> None:
         self.array = array
         self._position = 4
         self._index = 0
+        self._careful_until = 0
 
     def __bool__(self) -> bool:
-        return self._position < len(self.array) - 1
+        return self.left > 0
+
+    @property
+    def left(self) -> int:
+        """How many bytes there are that have not been decoded."""
+        return len(self.array) - 1 - self._position
 
     def decode_piece(self, codec_options: CodecOptions[Any]) -> list[Any]:
-        """The next documents, about 128 KiB of BSON of them; at least one, however large it is."""
-        documents = b"".join(self.cut(PIECE))
-        with CollectorPaused():
-            return bson.decode_all(documents, codec_options)
+        """The next documents, about 128 KiB of BSON of them; at least one, however large it is.
+
+        Raises whatever decoding raises, once for each document that cannot be decoded: the next call goes on behind it.
+        If nothing is used up by that, it is the batch that makes no sense.
+        """
+        position, index = self._position, self._index
+        documents = self.cut(PIECE if position >= self._careful_until else 1)
+        try:
+            with CollectorPaused():
+                return bson.decode_all(b"".join(documents), codec_options)
+        except Exception:
+            if len(documents) == 1:
+                raise
+        # One at a time, so that those that can be decoded are not lost with the one that cannot.
+        self._careful_until, self._position, self._index = self._position, position, index
+        return self.decode_piece(codec_options)
 
     def cut(self, size: int) -> list[memoryview]:
         """The next documents as they lie in the reply: about `size` bytes of them, and at least one."""
