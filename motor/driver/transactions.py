@@ -75,7 +75,10 @@ async def abort(deployment: Deployment, session: Session) -> None:
     if transaction.state in (TransactionState.COMMITTED, TransactionState.COMMITTED_EMPTY):
         raise InvalidOperation("Cannot call abortTransaction after calling commitTransaction")
     try:
-        if transaction.state is TransactionState.IN_PROGRESS:
+        if transaction.state is TransactionState.IN_PROGRESS and transaction.overtakes:
+            # It is waited for in the background: whoever gave up on the command has no time for it, either.
+            abort_soon(deployment, session)
+        elif transaction.state is TransactionState.IN_PROGRESS:
             with timeouts.renewed():
                 executor = deployment.executor() or await deployment.resolve()
                 await _end(executor, session, AbortTransaction(Target("admin"), transaction))

@@ -78,14 +78,15 @@ class Session:
     def hand_over(self) -> Session:
         """A session that the transaction goes on in, apart from this one, which is in none then.
 
-        The server's session is theirs together, and used by no others afterwards.
+        The server's session goes with it, and is used by no others afterwards; this one gets another when it needs one.
         """
         heir = Session()
         heir.implicit = False
         heir.cluster_time = self.cluster_time
-        heir.server_session = self.server_session
-        if self.server_session is not None:
-            self.server_session.dirty = True
+        heir.server_session, self.server_session = self.server_session, None
+        heir._pool = self._pool
+        if heir.server_session is not None:
+            heir.server_session.dirty = True
         heir.transaction, self.transaction = self.transaction, Transaction()
         return heir
 

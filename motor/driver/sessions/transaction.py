@@ -68,6 +68,11 @@ class Transaction:
         """Whether commands belong to it."""
         return self.state in _ACTIVE
 
+    @property
+    def overtakes(self) -> bool:
+        """Whether what is sent now may come before a command of the transaction that nobody waits for any more."""
+        return self.abandoned is not None and not self.abandoned.done()
+
     def start(self, options: TransactionOptions) -> None:
         """Begin anew: with the next command, so far only in name."""
         self.reset()
