@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, MutableMapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from bson.codec_options import CodecOptions
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
     from motor.api.database import AgnosticDatabase
     from motor.api.session import AgnosticClientSession
+
+_SESSION_OF_FIND_ONE = list(signature(build_query).parameters).index("session") - 1
+"""Its place among the positional arguments after the filter."""
 
 
 class AgnosticCollection(CollectionWrites[DocumentType]):
@@ -232,8 +236,9 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         query.limit = -1
         check_exhaust(query)
         operation: Operation[Any] = FindOne(self._target, query)
+        session = args[_SESSION_OF_FIND_ONE] if len(args) > _SESSION_OF_FIND_ONE else kwargs.get("session")
         document: DocumentType | None = await self._execute(  # pyright: ignore[reportAssignmentType]
-            operation, kwargs.get("session")
+            operation, session
         )
         return document
 

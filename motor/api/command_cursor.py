@@ -71,7 +71,8 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
 
     def _configure(self) -> None:
         operation = self._operation
-        self._cursor.comment = self._cursor.comment or getattr(operation, "comment", None)
+        options = getattr(operation, "options", {})
+        self._cursor.comment = self._cursor.comment or getattr(operation, "comment", None) or options.get("comment")
         if isinstance(operation, Aggregate):
             operation.prepare()
             self._cursor.max_await_time_ms = operation.max_await_time_ms

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from pymongo.errors import BulkWriteError, ConfigurationError, InvalidOperation, OperationFailure, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import (
     Pipeline,
+    copy_error_labels,
     validate_is_document_type,
     validate_ok_for_replace,
     validate_ok_for_update,
@@ -40,13 +41,13 @@ _UNORDERED_SEQUENCE = ("insert", "update", "delete")
 class Run:
     """Statements of one kind, which may go out together; `positions` are their places in the application's list.
 
-    `multi` says that one of them may write to several documents.
+    `multi` are the places, in `statements`, of those that may write to several documents.
     """
 
     kind: str
     statements: list[Document] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    multi: bool = False
+    multi: list[int] = field(default_factory=list)
 
 
 class Bulk:
@@ -136,7 +137,8 @@ class Bulk:
 
     def _append(self, kind: str, statement: Document, multi: bool) -> None:
         run = self._run_for(kind)
-        run.multi |= multi
+        if multi:
+            run.multi.append(len(run.statements))
         run.statements.append(statement)
         run.positions.append(self._count)
         self._count += 1
@@ -180,7 +182,7 @@ class Bulk:
             if session.implicit:
                 session.end()
         if result["writeErrors"] or result["writeConcernErrors"]:
-            _raise_bulk_write_error(result)
+            raise _bulk_write_error(result)
         return result
 
     async def _execute_unacknowledged(self, executor: Executor, session: Session) -> None:
@@ -242,16 +244,19 @@ class Bulk:
                 options,
                 acknowledged,
                 self._bulk_id,
-                run.multi,
             )
             execution = Execution(batch, session)
             server = execution.server = await executor.select(execution)
-            await encoder.fill(server.description.max_write_batch_size, server.description.max_message_size)
+            most = server.description.max_write_batch_size
+            await encoder.fill(most, server.description.max_message_size)
+            batch.multi = any(offset <= place < offset + most for place in run.multi)
             try:
                 reply = await executor.run(execution)
-            except WriteConcernError:
+            except WriteConcernError as error:
                 _merge(result, run, offset, batch.reply)
-                _raise_bulk_write_error(result)
+                failure = _bulk_write_error(result)
+                copy_error_labels(error, failure)
+                raise failure from error
             if concern.acknowledged:
                 with sensible(server.description.address):
                     _merge(result, run, offset, reply)
@@ -306,9 +311,9 @@ def _merge(result: dict[str, Any], run: Run, offset: int, reply: Mapping[str, An
         result["writeConcernErrors"].append(write_concern_error)
 
 
-def _raise_bulk_write_error(result: dict[str, Any]) -> NoReturn:
+def _bulk_write_error(result: dict[str, Any]) -> BulkWriteError:
     result["writeErrors"].sort(key=lambda error: error["index"])
     if result["writeErrors"]:
         first = result["writeErrors"][0]
         check_retryable_writes(first.get("code"), first.get("errmsg"), result)
-    raise BulkWriteError(result)
+    return BulkWriteError(result)

@@ -25,6 +25,7 @@ from pymongo.results import DeleteResult, InsertOneResult, UpdateResult
 from motor._pymongo import (
     COMMAND_OVERHEAD,
     Pipeline,
+    copy_error_labels,
     encode_document,
     validate_is_document_type,
     validate_ok_for_replace,
@@ -168,9 +169,13 @@ class ClientBulk:
         executor = deployment.executor() or await deployment.resolve()
         result = _empty_result()
         while self._sent < len(self._writes):
-            server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
-            check_supported(server.description.max_wire_version or 0)
-            batch = await self._next_batch(server)
+            try:
+                server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
+                check_supported(server.description.max_wire_version or 0)
+                batch = await self._next_batch(server)
+            except Exception as error:
+                self._note_failure(error, result)
+                break
             if not batch.acknowledged:
                 await executor.execute(batch)
                 self._sent += len(batch.writes)
@@ -183,7 +188,7 @@ class ClientBulk:
         if not self._target.write_concern.acknowledged:
             return None
         if result["error"] is not None or result["writeErrors"] or result["writeConcernErrors"]:
-            self._raise(result)
+            raise self._failure(result) from result["error"]
         return result
 
     async def _execute_batch(
@@ -208,14 +213,22 @@ class ClientBulk:
                     if self._ordered and result["writeErrors"]:
                         await cursor.close()
                         cursor.documents.clear()
-        except (ServerSelectionTimeoutError, InvalidOperation):
-            raise
-        except WriteConcernError:
+        except WriteConcernError as error:
             _merge(result, batch)
-            self._raise(result)
+            failure = self._failure(result)
+            copy_error_labels(error, failure)
+            raise failure from error
+        except (ServerSelectionTimeoutError, InvalidOperation) as error:
+            self._note_failure(error, result)
         except PyMongoError as error:
             result["error"] = error
         _merge(result, batch)
+
+    def _note_failure(self, error: Exception, result: dict[str, Any]) -> None:
+        """Nothing of a batch was sent. What was done by those before it is known, and told with the error."""
+        if not self._sent or not self._target.write_concern.acknowledged:
+            raise error
+        result["error"] = error
 
     def _note(self, outcome: Mapping[str, Any], result: dict[str, Any]) -> None:
         """Take in what became of one write."""
@@ -284,13 +297,12 @@ class ClientBulk:
         if size > limit + COMMAND_OVERHEAD:
             _raise_too_large(kind, size, limit + COMMAND_OVERHEAD)
 
-    def _raise(self, result: dict[str, Any]) -> NoReturn:
+    def _failure(self, result: dict[str, Any]) -> ClientBulkWriteException:
         result["writeErrors"].sort(key=lambda error: error["idx"])
         if result["writeErrors"]:
             first = result["writeErrors"][0]
             check_retryable_writes(first.get("code"), first.get("errmsg"), result)
-        cause = result["error"]
-        raise ClientBulkWriteException(result, self._verbose) from cause
+        return ClientBulkWriteException(result, self._verbose)
 
 
 def _empty_result() -> dict[str, Any]:

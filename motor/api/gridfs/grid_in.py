@@ -75,10 +75,7 @@ class AgnosticGridIn(GridFile):
                 kwargs[_FIELDS[name]] = kwargs.pop(name)
         kwargs.setdefault("_id", ObjectId())
         chunk_size = kwargs.setdefault("chunkSize", DEFAULT_CHUNK_SIZE)
-        if not isinstance(chunk_size, int):
-            raise TypeError(f"chunk_size must be an integer, not {type(chunk_size)}")
-        if chunk_size < 1:
-            raise ValueError(f"chunk_size must be positive, but is {chunk_size}")
+        _check_chunk_size(chunk_size)
         self._document: dict[str, Any] = kwargs
         self._document_sent = False
         self._indexes = BucketIndexes(self._collections)
@@ -187,8 +184,18 @@ class AgnosticGridIn(GridFile):
                 f"{type(self).__name__} does not support __setattr__ after being closed(). Set the attribute before "
                 "closing the file or use set() instead"
             )
+        elif name == "chunkSize":
+            self._change_chunk_size(value)
         else:
             self._document[name] = value
+
+    def _change_chunk_size(self, size: Any) -> None:
+        _check_chunk_size(size)
+        if self._writer.length:
+            raise AttributeError(
+                "can't set attribute 'chunkSize': something has been written in chunks of another size"
+            )
+        self._document["chunkSize"] = self._writer.chunk_size = size
 
     def set(self, name: str, value: Any) -> asyncio.Future[None]:
         """Set a field of the file's document, by the `name` of its attribute, to `value`; on the server, if the file is
@@ -352,6 +359,13 @@ class AgnosticGridIn(GridFile):
     def writeable(self) -> bool:
         """``True``."""
         return True
+
+
+def _check_chunk_size(size: Any) -> None:
+    if not isinstance(size, int):
+        raise TypeError(f"chunk_size must be an integer, not {type(size)}")
+    if size < 1:
+        raise ValueError(f"chunk_size must be positive, but is {size}")
 
 
 def _cancelled(file_id: Any) -> InvalidOperation:

@@ -42,8 +42,7 @@ class ChunkWriter:
         self._deployment = deployment
         self._target = target
         self._file_id = file_id
-        self._chunk_size = chunk_size
-        self._batch_count = max(1, min(_BATCH_SIZE // chunk_size, _MAX_BATCH_COUNT))
+        self.chunk_size = chunk_size
         self._tail = bytearray()
         self._batch: list[bytes | bytearray | memoryview] = []
         self._number = 0
@@ -51,6 +50,10 @@ class ChunkWriter:
         self._is_ours = False
         self._under_way: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
+
+    @property
+    def _batch_count(self) -> int:
+        return max(1, min(_BATCH_SIZE // self.chunk_size, _MAX_BATCH_COUNT))
 
     async def write(self, data: bytes) -> None:
         """Take `data`, and return when no more of it has to wait than the batches under way.
@@ -61,15 +64,15 @@ class ChunkWriter:
         self.length += len(view)
         position = 0
         if self._tail:
-            position = min(self._chunk_size - len(self._tail), len(view))
+            position = min(self.chunk_size - len(self._tail), len(view))
             self._tail += view[:position]
-            if len(self._tail) < self._chunk_size:
+            if len(self._tail) < self.chunk_size:
                 return
             full, self._tail = self._tail, bytearray()
             await self._add(full)
-        while len(view) - position >= self._chunk_size:
-            await self._add(view[position : position + self._chunk_size])
-            position += self._chunk_size
+        while len(view) - position >= self.chunk_size:
+            await self._add(view[position : position + self.chunk_size])
+            position += self.chunk_size
         self._tail += view[position:]
 
     async def finish(self, document: Callable[[], InsertOne]) -> None:

@@ -163,6 +163,8 @@ class Explain(Find):
 
     name = "explain"
     reply_fields = None
+    # It takes no read concern.
+    is_causal = False
 
     def command(self, connection: Connection) -> Command:
         """``{explain: {find: ...}}``."""

@@ -42,7 +42,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     options: dict[str, Any]
     part_of_acknowledged: bool
     bulk_id: int
-    multi: bool
+    multi: bool = False
     reply: dict[str, Any] = field(default_factory=dict)
     _first: int = 0
     _sequence: DocumentSequence | None = None
@@ -62,7 +62,7 @@ class WriteBatch(Operation[dict[str, Any]]):
 
     @property
     def retryable(self) -> bool:
-        """Whether it may be sent twice: not if one statement of its kind writes to several documents."""
+        """Whether it may be sent twice: not if it may hold a statement that writes to several documents."""
         return self.acknowledged and self.part_of_acknowledged and not self.multi
 
     @property
