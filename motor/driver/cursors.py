@@ -317,10 +317,11 @@ class ServerCursor:
 
     async def _batch_ahead(self, ahead: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
         """The batch that is on its way already."""
-        in_time = await timeouts.done_in_time(ahead, timeouts.remaining())
-        # Who finds it there each time has to end in time, too.
-        if not in_time or timeouts.over():
+        if not await timeouts.done_in_time(ahead, timeouts.remaining()):
             raise NetworkTimeout("timed out while waiting for a cursor's next batch")
+        if timeouts.over():
+            # Who finds it there each time has to end in time, too.
+            raise timeouts.exceeded("operation exceeded its time limit while it read a cursor")
         self._ahead = None
         return ahead.result()
 

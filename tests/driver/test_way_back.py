@@ -108,7 +108,7 @@ async def test_what_a_transaction_waits_for_does_not_make_way(server, connect, m
         assert server.names == ["insert"]
         release.set()
         await asyncio.gather(waiting, aborting)
-    assert sorted(server.names[1:]) == ["abortTransaction", "find"]
+    await server.until(lambda: sorted(server.names[1:]) == ["abortTransaction", "find"])
     assert server.opened == 2
 
 
