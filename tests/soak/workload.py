@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -27,12 +26,32 @@ _BATCH = 50
 
 @dataclass
 class Tally:
-    """What became of the operations, by their number where they write."""
+    """What became of the operations; of each number that is written a byte, lest the books be what grows."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    acknowledged: set[int] = field(default_factory=set)
-    unknown: set[int] = field(default_factory=set)
-    numbers: itertools.count[int] = field(default_factory=itertools.count)
+    writes: bytearray = field(default_factory=bytearray)
+    """1 is unknown, 2 is acknowledged."""
+
+    def begin(self, count: int = 1) -> list[int]:
+        """The next numbers to be written, which may or may not be there from now on."""
+        first = len(self.writes)
+        self.writes += bytes([1]) * count
+        return list(range(first, first + count))
+
+    def acknowledge(self, numbers: list[int]) -> None:
+        """They are there."""
+        for number in numbers:
+            self.writes[number] = 2
+
+    @property
+    def acknowledged(self) -> set[int]:
+        """What has to be there."""
+        return {number for number, known in enumerate(self.writes) if known == 2}
+
+    @property
+    def unknown(self) -> set[int]:
+        """What may be there."""
+        return {number for number, known in enumerate(self.writes) if known == 1}
 
 
 async def prepare(client: Client) -> None:
@@ -101,11 +120,11 @@ class Worker:
         assert await self._database.books.count_documents({}) == _BOOKS
 
     async def _insert(self) -> None:
-        number = next(self._tally.numbers)
-        await self._counted([number], self._database.numbers.insert_one({"_id": f"{self._prefix}{number}"}))
+        (number,) = numbers = self._tally.begin()
+        await self._counted(numbers, self._database.numbers.insert_one({"_id": f"{self._prefix}{number}"}))
 
     async def _insert_many(self) -> None:
-        numbers = [next(self._tally.numbers) for _ in range(20)]
+        numbers = self._tally.begin(20)
         documents = [{"_id": f"{self._prefix}{number}"} for number in numbers]
         await self._counted(numbers, self._database.numbers.insert_many(documents))
 
@@ -114,23 +133,20 @@ class Worker:
         await numbers.insert_one({"text": "x" * self._dice.randrange(20_000)})
 
     async def _transaction(self) -> None:
-        number = next(self._tally.numbers)
+        (number,) = numbers = self._tally.begin()
         document = {"_id": f"{self._prefix}{number}"}
-        numbers = self._database.numbers
 
         async def insert(session: Any) -> None:
-            await numbers.insert_one(document, session=session)
+            await self._database.numbers.insert_one(document, session=session)
 
         async with self._client.start_session() as session:
             await self._counted(
-                [number], session.with_transaction(insert, ReadConcern("local"), max_commit_time_ms=1000)
+                numbers, session.with_transaction(insert, ReadConcern("local"), max_commit_time_ms=1000)
             )
 
     async def _counted(self, numbers: list[int], write: Awaitable[Any]) -> None:
-        self._tally.unknown.update(numbers)
         await write
-        self._tally.unknown.difference_update(numbers)
-        self._tally.acknowledged.update(numbers)
+        self._tally.acknowledge(numbers)
 
 
 async def check(client: Client, tally: Tally, prefix: str) -> str:
