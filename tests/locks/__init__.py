@@ -31,8 +31,10 @@ ODMS = "odms"
 """What tests/odms adds to Motor."""
 TOOL = "lock"
 """What writes these files."""
+AUDIT = "audit"
+"""What asks whether a version in these files is known to be vulnerable."""
 
-ALL = (DEVELOPMENT, LOWEST, DEMO, BENCH, FUZZ, ODMS, TOOL)
+ALL = (DEVELOPMENT, LOWEST, DEMO, BENCH, FUZZ, ODMS, TOOL, AUDIT)
 
 NEWEST = "newest"
 """In place of a lock's name: whatever a package index has."""

@@ -30,6 +30,7 @@ ASKED = {
     locks.FUZZ: group("fuzz"),
     locks.ODMS: group("odms"),
     locks.TOOL: group("lock"),
+    locks.AUDIT: group("audit"),
 }
 
 
@@ -55,7 +56,7 @@ def test_the_lowest_are_the_lowest() -> None:
 
 
 @pytest.mark.parametrize("python", pythons())
-@pytest.mark.parametrize("lock", [locks.DEMO, locks.BENCH, locks.ODMS])
+@pytest.mark.parametrize("lock", [locks.DEMO, locks.BENCH, locks.ODMS, locks.AUDIT])
 def test_they_agree(lock: str, python: str) -> None:
     development = locks.versions(locks.DEVELOPMENT, f"{python}.99")
     other = locks.versions(lock, f"{python}.99")
