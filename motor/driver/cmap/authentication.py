@@ -140,7 +140,8 @@ class _View:
 
         def begin() -> None:
             exchange = self._exchange(database, document, publish_events, outcome)
-            self._connection.owner.start(exchange, "motor authentication")
+            task = self._connection.owner.start(exchange, "motor authentication")
+            task.add_done_callback(lambda _: self._give_up(outcome))
 
         try:
             self._loop.call_soon_threadsafe(begin)
@@ -183,6 +184,12 @@ class _View:
             if monitored is not None:
                 monitored.succeeded(reply)
             outcome.set_result(reply)
+
+    def _give_up(self, outcome: concurrent.futures.Future[dict[str, Any]]) -> None:
+        """A task that is cancelled before its first step has done nothing, not even say so."""
+        if not outcome.done():
+            reason = "the client was closed during the authentication"
+            outcome.set_exception(connection_failure(self.address, self._options, reason))
 
     def _loop_is_gone(self) -> Exception:
         return connection_failure(self.address, self._options, "the event loop was closed during the authentication")
