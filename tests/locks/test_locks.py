@@ -21,6 +21,7 @@ from tests.compatibility.promises import (
     pythons,
     requirements,
 )
+from tests.spec.fetch import VERSION
 
 ASKED = {
     locks.DEVELOPMENT: [*extra(*DEVELOPMENT_EXTRAS), *group("dev")],
@@ -31,6 +32,7 @@ ASKED = {
     locks.ODMS: group("odms"),
     locks.TOOL: group("lock"),
     locks.AUDIT: group("audit"),
+    locks.YARDSTICK: group("yardstick"),
 }
 
 
@@ -69,6 +71,10 @@ def test_it_names_no_place_and_has_hashes(lock: str) -> None:
     pins = re.findall(r"^\S.*\\\n(?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
     assert len(pins) == len(locks.pins(lock)) == len(re.findall(r"^[^\s#]", text, re.MULTILINE))
     assert not re.search(r"://|--(index|extra-index|find-links|trusted-host)|[a-z]\.(org|com|io)\b", text)
+
+
+def test_the_yardstick_is_as_long_as_the_tests_that_it_runs() -> None:
+    assert locks.versions(locks.YARDSTICK, "3.11.0")["pymongo"] == VERSION
 
 
 def test_every_file_is_one_of_them() -> None:
