@@ -46,6 +46,7 @@ from pymongo.driver_info import DriverInfo
 from pymongo.errors import PyMongoError
 from pymongo.helpers_shared import _NOT_PRIMARY_CODES as NOT_PRIMARY_CODES
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES as RETRYABLE_ERROR_CODES
+from pymongo.helpers_shared import _SENSITIVE_COMMANDS as SENSITIVE_COMMANDS
 from pymongo.helpers_shared import _SHUTDOWN_CODES as SHUTDOWN_CODES
 from pymongo.helpers_shared import _check_command_response as check_command_response
 from pymongo.helpers_shared import _check_write_command_response as check_write_command_response
@@ -101,6 +102,7 @@ __all__ = [
     "NOT_PRIMARY_CODES",
     "QUERY_OPTIONS",
     "RETRYABLE_ERROR_CODES",
+    "SENSITIVE_COMMANDS",
     "SHUTDOWN_CODES",
     "SRV_SERVICE_NAME",
     "TIMEOUT",

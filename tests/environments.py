@@ -7,16 +7,17 @@ versions are locked as those of the tests are (`tests.locks`); a run on the newe
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests import locks
@@ -26,6 +27,9 @@ CACHE = Path(__file__).parents[1] / ".environments"
 
 MOTOR_3 = ("motor-3.7.1", ("motor==3.7.1", *(f"{package}=={version(package)}" for package in ("tornado", "aiohttp"))))
 """The environment of Motor's predecessor: its name, and what is in it. Its web handlers inherit from what is here."""
+
+_NOT_LOCKED = {("motor", "3.7.1"): {"8a63b9049e38eeeb56b4fdd57c3312a6d1f25d01db717fe7d82222393c410298"}}
+"""The SHA-256 of what comes from a package index and is in no lock."""
 
 _MINUTES = 10
 
@@ -41,13 +45,13 @@ def environment(name: str, requirements: Sequence[str], lock: str | None = None)
     """
     folder = CACHE / f"{name}-{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"
     lines = "".join(f"{requirement}\n" for requirement in requirements)
-    pins = _pins(lock)
-    wanted = lines + (pins if pins is not None else f"{date.today()}\n")
+    held_to = _locks(lock)
+    wanted = lines + (locks.constraints(*held_to) if held_to else f"{date.today()}\n")
     if not _is_ready(folder, wanted):
         CACHE.mkdir(exist_ok=True)
         with _alone(folder.with_name(f"{folder.name}.lock")):
             if not _is_ready(folder, wanted):
-                _make(folder, lines, pins)
+                _make(folder, lines, held_to)
                 (folder / _READY).write_text(wanted)
     return folder / "bin" / "python"
 
@@ -57,12 +61,12 @@ def clean_variables() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("PYTHON") and key != "VIRTUAL_ENV"}
 
 
-def _pins(lock: str | None) -> str | None:
-    """The lines that its versions are held to, or None on the newest packages."""
+def _locks(lock: str | None) -> Sequence[str]:
+    """The locks that its versions are held to: none on the newest packages."""
     if locks.of_this_run() == locks.NEWEST:
-        return None
+        return ()
     # What builds a package is in the lock of development, with which the others agree.
-    return locks.constraints(lock, locks.DEVELOPMENT) if lock else locks.constraints(locks.of_this_run())
+    return (lock, locks.DEVELOPMENT) if lock else (locks.of_this_run(),)
 
 
 def _is_ready(folder: Path, wanted: str) -> bool:
@@ -77,28 +81,36 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _make(folder: Path, lines: str, pins: str | None) -> None:
+def _make(folder: Path, lines: str, held_to: Sequence[str]) -> None:
     """Make the environment in its place, where its scripts will find their interpreter."""
     _run(folder.name, sys.executable, "-m", "venv", "--clear", str(folder))
     requirements = folder / "requirements.txt"
     requirements.write_text(lines)
+    report = folder / "report.json"
+    options = [f"--report={report}", f"--requirement={requirements}"]
     variables: dict[str, str] = {}
-    if pins is not None:
+    if held_to:
         constraints = folder / "constraints.txt"
-        constraints.write_text(pins)
+        constraints.write_text(locks.constraints(*held_to))
         variables = locks.variables(constraints)
+        options.append("--only-binary=:all:")
     pip = (str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
-    _run(folder.name, *pip, "install", "--requirement", str(requirements), **variables)
-    if pins is not None:
-        _check(folder, pins)
+    _run(folder.name, *pip, "install", *options, **variables)
+    if held_to:
+        _check(folder.name, json.loads(report.read_text()), locks.archives(*held_to) | _NOT_LOCKED)
 
 
-def _check(folder: Path, pins: str) -> None:
-    """Whatever is held to no version would be another one on another day."""
-    held = {canonicalize_name(Requirement(line).name) for line in pins.splitlines()}
-    found = locks.installed([str(path) for path in folder.glob("lib/python*/site-packages")])
-    if strangers := sorted(found.keys() - held):
-        raise _unavailable(folder.name, f"no lock has {', '.join(strangers)}: see `scripts/lock --keep`")
+def _check(name: str, report: Any, known: Mapping[tuple[str, str], set[str]]) -> None:
+    """Whatever is not known by its SHA-256 may be something else on another day, or from another place.
+
+    pip itself checks hashes only where it is given those of all that it installs, and of nothing else.
+    """
+    for installed in report["install"]:
+        package = (canonicalize_name(installed["metadata"]["name"]), installed["metadata"]["version"])
+        archive = installed["download_info"].get("archive_info")  # the checkout is a folder
+        if archive is not None and archive["hashes"]["sha256"] not in known.get(package, ()):
+            what = f"{' '.join(package)} with the SHA-256 {archive['hashes']['sha256']}"
+            raise _unavailable(name, f"no lock has {what}: see `scripts/lock --keep`")
 
 
 def _run(name: str, *command: str, **variables: str) -> None:

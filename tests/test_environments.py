@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests import environments, locks
 from tests.environments import environment
+
+
+def report(command: Sequence[str], installed: list[dict[str, Any]]) -> None:
+    """Write pip's report of what it has installed, where the command says."""
+    (path,) = (option.removeprefix("--report=") for option in command if option.startswith("--report="))
+    Path(path).write_text(json.dumps({"install": installed}))
 
 
 @pytest.fixture
@@ -22,6 +32,8 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ..
             python = Path(command[-1], "bin", "python")
             python.parent.mkdir(parents=True, exist_ok=True)
             python.touch()
+        else:
+            report(command, [])
 
     monkeypatch.setattr(environments, "CACHE", tmp_path)
     monkeypatch.setattr(environments, "_run", run)
@@ -51,20 +63,43 @@ def test_what_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert list(tmp_path.glob("*/ready")) == []
 
 
-def test_what_no_lock_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(name: str, *command: str, **variables: str) -> None:
-        package = Path(command[-1]) / "lib" / "python3.99" / "site-packages" / "stranger-1.0.dist-info"
+@pytest.mark.parametrize(("name", "right"), [("Stranger", False), ("PyMongo", False), ("PyMongo", True)])
+def test_what_no_lock_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, right: bool) -> None:
+    """Not by its name, nor by its hash, whatever the version says."""
+    version = locks.versions(locks.ODMS).get(name.lower(), "1.0")
+    sha256 = min(locks.archives(locks.ODMS)["pymongo", version]) if right else "0" * 64
+    installed = [
+        {
+            "metadata": {"name": name, "version": version},
+            "download_info": {"archive_info": {"hashes": {"sha256": sha256}}},
+        },
+        {"metadata": {"name": "motor", "version": "4.0"}, "download_info": {"dir_info": {"editable": True}}},
+    ]
+
+    def run(_: str, *command: str, **variables: str) -> None:
         if command[2] == "venv":
-            package.mkdir(parents=True, exist_ok=True)
-            (package / "METADATA").write_text("Metadata-Version: 2.1\nName: Stranger\nVersion: 1.0\n")
+            Path(command[-1]).mkdir(exist_ok=True)
+        else:
+            report(command, installed)
 
     monkeypatch.setattr(environments, "CACHE", tmp_path)
     monkeypatch.setattr(environments, "_run", run)
     monkeypatch.delenv(locks.VARIABLE, raising=False)
-    with pytest.raises(RuntimeError, match=r"no lock has stranger: .*scripts/lock --keep"):
-        environment("strange", ["stranger"])
+    if right:
+        environment("strange", [name], locks.ODMS)
+    else:
+        with pytest.raises(RuntimeError, match=rf"no lock has {name.lower()} {version} with .*scripts/lock --keep"):
+            environment("strange", [name], locks.ODMS)
     monkeypatch.setenv(locks.VARIABLE, locks.NEWEST)
-    environment("strange", ["stranger"])
+    environment("strange", [name], locks.ODMS)
+
+
+def test_every_archive_has_a_hash() -> None:
+    known = locks.archives(*locks.ALL)
+    assert known.keys() == {
+        (canonicalize_name(pin.name), str(pin.specifier)[2:]) for lock in locks.ALL for pin in locks.pins(lock)
+    }
+    assert all(known.values())
 
 
 def test_made_anew_for_other_locks(steps: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,16 @@ class AgnosticBaseProperties(AgnosticBase, Generic[DocumentType]):
         self._read_concern = read_concern
         self._timeout = timeout
 
+    def __repr__(self) -> str:
+        try:
+            return self._shown()
+        except AttributeError:
+            # Tracebacks with local variables show what a constructor has failed to make, too.
+            return f"<{type(self).__name__}, not made>"
+
+    def _shown(self) -> str:
+        raise NotImplementedError
+
     @property
     def _timeout_ms(self) -> float | None:
         return None if self._timeout is None else self._timeout * 1000

@@ -45,6 +45,7 @@ from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
 from motor.driver.client_bulk import ClientBulk
 from motor.driver.cmap.errors import sensible
+from motor.driver.confidential import confidential
 from motor.driver.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
@@ -97,6 +98,7 @@ class AgnosticClient(DeploymentView[DocumentType]):
 
     _family: ClassVar[Family]
 
+    @confidential
     def __init__(
         self,
         host: str | Sequence[str] | None = None,
@@ -509,7 +511,7 @@ class AgnosticClient(DeploymentView[DocumentType]):
             "one client. Share it, or make another with the same arguments."
         )
 
-    def __repr__(self) -> str:
+    def _shown(self) -> str:
         topology = self._settings.topology
         hosts: Any = [host if port is None else f"{host}:{port}" for host, port in sorted(topology.seeds, key=str)]
         if topology.srv is not None:

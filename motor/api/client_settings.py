@@ -29,6 +29,7 @@ from motor._pymongo import (
     validate_uri,
 )
 from motor._version import version
+from motor.driver.confidential import confidential
 from motor.driver.sdam.monitor import MIN_HEARTBEAT_INTERVAL
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvRecords, SrvSettings, merge_options
@@ -54,6 +55,7 @@ class ClientSettings:
         """PyMongo's view of the options, before DNS was asked."""
         return self.topology.options
 
+    @confidential
     def completed(self, records: SrvRecords | None, from_dns: dict[str, Any]) -> TopologySettings:
         """The settings with the hosts and the options that DNS has for a ``mongodb+srv://`` URI, and with TLS, for
         which files are read.

@@ -518,7 +518,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
     def __hash__(self) -> int:
         return hash((self._database, self._name))
 
-    def __repr__(self) -> str:
+    def _shown(self) -> str:
         return f"{type(self).__name__}({self._database!r}, {self._name!r})"
 
     def __bool__(self) -> NoReturn:

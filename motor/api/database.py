@@ -23,6 +23,7 @@ from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.encrypted_collections import create_state_collections, drop_state_collections, encrypted_fields_of
 from motor.api.validation import check_validation
 from motor.driver.cmap.errors import sensible
+from motor.driver.confidential import confidential
 from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.collections import Create, Drop, ListCollections, check_database_name
 from motor.driver.operations.operation import Document, Target
@@ -344,6 +345,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         **kwargs: Any,
     ) -> asyncio.Future[OtherType]: ...
 
+    @confidential
     def command(
         self,
         command: str | MutableMapping[str, Any],
@@ -364,10 +366,11 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         among `allowable_errors`.
         """
         target = Target(self._name, "", codec_options or DEFAULT_CODEC_OPTIONS)
-        return self._run(
-            RunCommand(target, command, value, kwargs, read_preference, check, allowable_errors, comment), session
-        )
+        operation = RunCommand(target, command, value, kwargs, read_preference, check, allowable_errors, comment)
+        run = confidential(self._run_operation) if operation.is_confidential else self._run_operation
+        return self._start(run(operation, session))
 
+    @confidential
     def cursor_command(
         self,
         command: str | MutableMapping[str, Any],
@@ -390,7 +393,8 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         cursor = self._client._family.latent_command_cursor(
             self["$cmd"], operation, session, max_await_time_ms=max_await_time_ms, comment=comment
         )
-        return self._start(cursor._opened())
+        opened = confidential(cursor._opened) if operation.is_confidential else cursor._opened
+        return self._start(opened())
 
     def aggregate(
         self, pipeline: Pipeline, session: AgnosticClientSession | None = None, **kwargs: Any
@@ -524,7 +528,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
     def __hash__(self) -> int:
         return hash((self._client, self._name))
 
-    def __repr__(self) -> str:
+    def _shown(self) -> str:
         return f"{type(self).__name__}({self._client!r}, {self._name!r})"
 
     def __bool__(self) -> NoReturn:

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.driver_info import DriverInfo
 
 from motor._pymongo import with_key_vault_client
+from motor.driver.confidential import confidential
 
 
 class Delegate:
@@ -32,6 +33,7 @@ class Delegate:
         self._closing: threading.Thread | None = None
         self._closed = False
 
+    @confidential
     def client(self) -> MongoClient[Any]:
         """The synchronous client; after :meth:`close` one that has been closed."""
         if self._client is None:

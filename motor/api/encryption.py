@@ -23,6 +23,7 @@ from motor.api.client import AgnosticClient
 from motor.api.collection import AgnosticCollection
 from motor.api.cursor import AgnosticCursor
 from motor.api.database import AgnosticDatabase
+from motor.driver.confidential import confidential
 from motor.frameworks.framework import start, start_within
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
     .. versionchanged:: 4.0 `key_expiration_ms` and `kms_connect_callback`.
     """
 
+    @confidential
     def __init__(
         self,
         kms_providers: Mapping[str, Any],
@@ -103,6 +105,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         """The same as :attr:`io_loop`."""
         return self.io_loop
 
+    @confidential
     def create_data_key(
         self,
         kms_provider: str,
@@ -117,8 +120,10 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         its id. `key_material`, 96 bytes, is the key itself, random by default. Raises
         :class:`~pymongo.errors.EncryptionError`.
         """
-        return self._start(self._open().create_data_key(kms_provider, master_key, key_alt_names, key_material))
+        create = confidential(self._open().create_data_key)
+        return self._start(create(kms_provider, master_key, key_alt_names, key_material))
 
+    @confidential
     def encrypt(
         self,
         value: Any,
@@ -146,6 +151,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
             )
         )
 
+    @confidential
     def encrypt_expression(
         self,
         expression: Mapping[str, Any],
@@ -166,6 +172,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
             )
         )
 
+    @confidential
     async def _encrypt(
         self,
         value: Any,
@@ -194,6 +201,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
             is_expression,
         )
 
+    @confidential
     def decrypt(self, value: Binary) -> asyncio.Future[Any]:
         """The value that `value`, a :class:`~bson.binary.Binary` of subtype 6, is the encryption of.
 
@@ -201,6 +209,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         """
         return self._start(self._decrypt(value))
 
+    @confidential
     async def _decrypt(self, value: Binary) -> Any:
         encrypter = self._open()
         if not (isinstance(value, Binary) and value.subtype == _ENCRYPTED_SUBTYPE):
@@ -243,6 +252,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         update = [{"$set": {"keyAltNames": {"$cond": [only, "$$REMOVE", others]}}}]
         return self._vault().find_one_and_update({"_id": id}, update)
 
+    @confidential
     def rewrap_many_data_key(
         self, filter: Mapping[str, Any], provider: str | None = None, master_key: Mapping[str, Any] | None = None
     ) -> asyncio.Future[RewrapManyDataKeyResult]:
@@ -254,6 +264,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         """
         return self._start(self._rewrap_many_data_key(filter, provider, master_key))
 
+    @confidential
     async def _rewrap_many_data_key(
         self, filter: Mapping[str, Any], provider: str | None, master_key: Mapping[str, Any] | None
     ) -> RewrapManyDataKeyResult:
@@ -277,6 +288,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
         ]
         return RewrapManyDataKeyResult(await self._vault().bulk_write(updates))
 
+    @confidential
     def create_encrypted_collection(
         self,
         database: AgnosticDatabase[Any],
@@ -300,6 +312,7 @@ class AgnosticClientEncryption(AgnosticBase, Generic[DocumentType]):
             self._create_encrypted_collection(database, name, encrypted_fields, kms_provider, master_key, kwargs)
         )
 
+    @confidential
     async def _create_encrypted_collection(
         self,
         database: AgnosticDatabase[Any],

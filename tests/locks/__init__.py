@@ -31,8 +31,12 @@ ODMS = "odms"
 """What tests/odms adds to Motor."""
 TOOL = "lock"
 """What writes these files."""
+AUDIT = "audit"
+"""What asks whether a version in these files is known to be vulnerable."""
+YARDSTICK = "yardstick"
+"""What scripts/yardstick runs PyMongo's tests with."""
 
-ALL = (DEVELOPMENT, LOWEST, DEMO, BENCH, FUZZ, ODMS, TOOL)
+ALL = (DEVELOPMENT, LOWEST, DEMO, BENCH, FUZZ, ODMS, TOOL, AUDIT, YARDSTICK)
 
 NEWEST = "newest"
 """In place of a lock's name: whatever a package index has."""
@@ -40,6 +44,8 @@ NEWEST = "newest"
 VARIABLE = "MOTOR_TEST_PACKAGES"
 """The environment variable that says what the tests run on: dev, lowest or newest. `tests.compatibility` sets it."""
 
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_ENTRY = re.compile(r"^(?P<pin>[A-Za-z0-9][^\\\n]*?) *\\\n(?: +--hash=.*\n)+", re.MULTILINE)
 _PIN = re.compile(r"^(?P<pin>[A-Za-z0-9][^\\\n]*?) *\\?$", re.MULTILINE)
 
 
@@ -66,6 +72,16 @@ def versions(lock: str, python: str | None = None) -> dict[str, str]:
 def constraints(name: str, *more: str) -> str:
     """What these locks pin, as lines for the file that `variables` is given."""
     return "".join(sorted({f"{pin}\n" for each in (name, *more) for pin in pins(each)}))
+
+
+def archives(*names: str) -> dict[tuple[str, str], set[str]]:
+    """The SHA-256 of each archive that these locks know of a package, by its name and version."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for name in names:
+        for match in _ENTRY.finditer(path(name).read_text("utf-8")):
+            pin = Requirement(match["pin"])
+            found.setdefault((canonicalize_name(pin.name), _version(pin)), set()).update(_HASH.findall(match[0]))
+    return found
 
 
 def variables(constraints: Path) -> dict[str, str]:

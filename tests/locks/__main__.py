@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.compatibility.promises import DEMO_EXTRAS, DEVELOPMENT_EXTRAS, lowest, oldest_python, requirements
-from tests.locks import ALL, BENCH, DEMO, DEVELOPMENT, FUZZ, LOWEST, ODMS, TOOL, path, pins
+from tests.locks import ALL, AUDIT, BENCH, DEMO, DEVELOPMENT, FUZZ, LOWEST, ODMS, TOOL, YARDSTICK, path, pins
 
 _ROOT = Path(__file__).parents[2]
 _PROJECT = "pyproject.toml"
@@ -52,6 +52,8 @@ def _sources(of_the_lowest: Path) -> dict[str, list[str]]:
         BENCH: ["--group=bench", *as_in_development],
         FUZZ: ["--group=fuzz"],
         TOOL: ["--group=lock"],
+        AUDIT: ["--group=audit", *as_in_development],
+        YARDSTICK: ["--group=yardstick"],
     }
 
 

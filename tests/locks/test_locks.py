@@ -21,6 +21,7 @@ from tests.compatibility.promises import (
     pythons,
     requirements,
 )
+from tests.spec.fetch import VERSION
 
 ASKED = {
     locks.DEVELOPMENT: [*extra(*DEVELOPMENT_EXTRAS), *group("dev")],
@@ -30,6 +31,8 @@ ASKED = {
     locks.FUZZ: group("fuzz"),
     locks.ODMS: group("odms"),
     locks.TOOL: group("lock"),
+    locks.AUDIT: group("audit"),
+    locks.YARDSTICK: group("yardstick"),
 }
 
 
@@ -55,7 +58,7 @@ def test_the_lowest_are_the_lowest() -> None:
 
 
 @pytest.mark.parametrize("python", pythons())
-@pytest.mark.parametrize("lock", [locks.DEMO, locks.BENCH, locks.ODMS])
+@pytest.mark.parametrize("lock", [locks.DEMO, locks.BENCH, locks.ODMS, locks.AUDIT])
 def test_they_agree(lock: str, python: str) -> None:
     development = locks.versions(locks.DEVELOPMENT, f"{python}.99")
     other = locks.versions(lock, f"{python}.99")
@@ -68,6 +71,10 @@ def test_it_names_no_place_and_has_hashes(lock: str) -> None:
     pins = re.findall(r"^\S.*\\\n(?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
     assert len(pins) == len(locks.pins(lock)) == len(re.findall(r"^[^\s#]", text, re.MULTILINE))
     assert not re.search(r"://|--(index|extra-index|find-links|trusted-host)|[a-z]\.(org|com|io)\b", text)
+
+
+def test_the_yardstick_is_as_long_as_the_tests_that_it_runs() -> None:
+    assert locks.versions(locks.YARDSTICK, "3.11.0")["pymongo"] == VERSION
 
 
 def test_every_file_is_one_of_them() -> None:

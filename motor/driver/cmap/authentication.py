@@ -17,11 +17,12 @@ from pymongo.hello import Hello
 
 from motor._pymongo import add_server_api, credentials_of, run_mechanism, speculative_authentication
 from motor.driver import timeouts
-from motor.driver.cmap.authentication_errors import explained, without_secrets
+from motor.driver.cmap.authentication_errors import explained
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure
 from motor.driver.cmap.handshake import hello_command
 from motor.driver.cmap.own_thread import call_in_own_thread
+from motor.driver.confidential import without_secrets
 from motor.driver.events.command import CommandMonitor
 from motor.driver.wire.header import next_request_id
 
@@ -95,7 +96,9 @@ class Authentication:
             raise connection_failure(self._connection.address, self._options, TimeoutError("timed out"))
         failure = ended.result()
         if isinstance(failure, Exception):
-            raise without_secrets(explained(failure, self._credentials, self._connection.address))
+            error = explained(failure, self._credentials, self._connection.address)
+            without_secrets(error)
+            raise error
         if failure is not None:
             raise failure
 

@@ -27,9 +27,6 @@ _ADVICE = {
     "MONGODB-X509": "check that the server has asked for the client's certificate, and $external has its subject",
 }
 
-_HOLDING_SECRETS = ("bson", "motor.", "pymongo")
-"""How the names of modules begin whose functions have credentials at hand."""
-
 
 def explained(error: Exception, credentials: Any, address: Address) -> Exception:
     """`error`, or one of the same kind that says where it happened and what to do."""
@@ -80,36 +77,4 @@ def _is_of_reply(error: Exception, calls_back: bool) -> bool:
 def _innermost_module(traceback: TracebackType | None) -> str:
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
-    return _module(traceback) if traceback is not None else ""
-
-
-def without_secrets(error: Exception) -> Exception:
-    """`error`, without the frames in which credentials are local variables: crash reporters show those.
-
-    What remains are the frames of the application's callback, if it has one.
-    """
-    pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while pending:
-        one = pending.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            one.__traceback__ = _without_secrets(one.__traceback__)
-            pending += [one.__cause__, one.__context__]
-    return error
-
-
-def _without_secrets(traceback: TracebackType | None) -> TracebackType | None:
-    kept = []
-    while traceback is not None:
-        if not _module(traceback).startswith(_HOLDING_SECRETS):
-            kept.append(traceback)
-        traceback = traceback.tb_next
-    rest: TracebackType | None = None
-    for one in reversed(kept):
-        rest = TracebackType(rest, one.tb_frame, one.tb_lasti, one.tb_lineno)
-    return rest
-
-
-def _module(traceback: TracebackType) -> str:
-    return str(traceback.tb_frame.f_globals.get("__name__", ""))
+    return str(traceback.tb_frame.f_globals.get("__name__", "")) if traceback is not None else ""

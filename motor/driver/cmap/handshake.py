@@ -13,9 +13,9 @@ from pymongo.hello import Hello
 from pymongo.server_type import SERVER_TYPE
 
 from motor._pymongo import add_server_api, client_metadata, compressor_for, compressors_of
-from motor.driver.cmap.authentication_errors import without_secrets
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.server_hello import read_hello
+from motor.driver.confidential import confidential
 from motor.driver.wire.reader import MAX_MESSAGE_SIZE
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ async def shake_hands(
     For a connection that operations use there is an `authentication`, which takes its first step with it. Raises
     :class:`~pymongo.errors.ConnectionFailure` when the connection fails before the reply is there.
     """
-    try:
-        hello = await _say_hello(connection, options, authentication)
-    except Exception as error:
-        without_secrets(error)
-        raise error
+    hello = await _say_hello(connection, options, authentication)
     if options.load_balanced and not hello.service_id:
         raise ConfigurationError(
             "Driver attempted to initialize in load balancing mode, but the server does not support this mode"
@@ -82,6 +78,7 @@ async def shake_hands(
     return hello
 
 
+@confidential
 async def _say_hello(
     connection: Connection, options: ClientOptions, authentication: Authentication | None
 ) -> Hello[dict[str, Any]]:

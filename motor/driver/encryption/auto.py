@@ -8,6 +8,7 @@ from pymongo.errors import InvalidOperation
 from pymongocrypt.mongocrypt import MongoCrypt, MongoCryptContext
 from pymongocrypt.options import MongoCryptOptions
 
+from motor.driver.confidential import confidential
 from motor.driver.deployment import Deployment
 from motor.driver.encryption.errors import encryption_errors
 from motor.driver.encryption.key_vault import KeyVault
@@ -40,6 +41,7 @@ class AutoEncrypter:
         self._internal = internal
         self._closed = False
 
+    @confidential
     async def encrypt(self, database: str, command: bytes) -> bytes:
         """`command`, encrypted where its collection's schema says so.
 
@@ -47,6 +49,7 @@ class AutoEncrypter:
         """
         return await self._run(lambda handle: handle.encryption_context(database, command), command, database)
 
+    @confidential
     async def decrypt(self, reply: bytes) -> bytes:
         """`reply`, with every encrypted value in it decrypted. Raises :class:`~pymongo.errors.EncryptionError`."""
         return await self._run(lambda handle: handle.decryption_context(reply), reply)

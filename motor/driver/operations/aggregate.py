@@ -35,7 +35,7 @@ from motor.driver.operations.operation import (
 from motor.driver.sdam.selection import Selector
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Aggregate(ReadOperation[dict[str, Any]]):
     """Run a pipeline: the result is the reply's ``cursor`` document.
 

@@ -25,7 +25,7 @@ WIRE_VERSION = 25
 """MongoDB 8.0, the first that has the command."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class BulkWrite(Operation[dict[str, Any]]):
     """As many of the writes as go into one message; the result is the ``cursor`` document, over what each one did.
 

@@ -13,7 +13,7 @@ from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.operation import Command
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class OpenChangeStream(Aggregate):
     """Open a change stream; `stage` are the options of its first stage. Its time is known when it has been opened."""
 

@@ -53,7 +53,7 @@ def check_collection_name(name: str) -> None:
         raise InvalidName("collection names must not contain the null character")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Create(AdminOperation[None]):
     """Create a collection or a view."""
 
@@ -83,7 +83,7 @@ class Create(AdminOperation[None]):
         """Nothing."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Drop(AdminOperation[dict[str, Any]]):
     """Drop a collection; one that is not there is no error. The result is the reply."""
 
@@ -106,7 +106,7 @@ class Drop(AdminOperation[dict[str, Any]]):
         return reply
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Rename(AdminOperation[dict[str, Any]]):
     """Rename a collection within its database. The result is the reply."""
 
@@ -152,7 +152,7 @@ class Rename(AdminOperation[dict[str, Any]]):
         return reply
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ListCollections(ReadOperation[dict[str, Any]]):
     """List the collections: the result is the reply's ``cursor`` document."""
 

@@ -21,7 +21,7 @@ from motor.driver.operations.operation import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class CountDocuments(ReadOperation[int]):
     """Count the documents that match a filter."""
 
@@ -65,7 +65,7 @@ class CountDocuments(ReadOperation[int]):
         return batch[0]["n"] if batch else 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class EstimatedDocumentCount(ReadOperation[int]):
     """How many documents the collection's metadata says there are."""
 

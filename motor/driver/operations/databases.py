@@ -12,7 +12,7 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import AdminOperation, Command, ReadOperation, Target, add_write_concern
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ListDatabases(ReadOperation[dict[str, Any]]):
     """List the databases: the result is a ``cursor`` document, as if the server had opened a cursor."""
 
@@ -40,7 +40,7 @@ class ListDatabases(ReadOperation[dict[str, Any]]):
         return {"id": 0, "firstBatch": reply["databases"], "ns": "admin.$cmd"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class DropDatabase(AdminOperation[None]):
     """Drop a whole database."""
 

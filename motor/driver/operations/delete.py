@@ -26,7 +26,7 @@ from motor.driver.operations.operation import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Delete(Operation[DeleteResult]):
     """Delete what a filter matches: one document, or all if `multi`."""
 

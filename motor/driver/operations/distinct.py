@@ -21,7 +21,7 @@ from motor.driver.operations.operation import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Distinct(ReadOperation[list[Any]]):
     """The distinct values of `key` among the documents that match."""
 

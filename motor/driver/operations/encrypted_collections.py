@@ -28,7 +28,7 @@ def create_state_collection(target: Target) -> CreateForEncryption:
     return CreateForEncryption(target, {"clusteredIndex": {"key": {"_id": 1}, "unique": True}})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class CreateForEncryption(Create):
     """Create a collection, unless the server does not know what for."""
 

@@ -13,7 +13,7 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class EndSessions(Operation[None]):
     """End the sessions with `ids`; no reply is wanted."""
 

@@ -15,7 +15,7 @@ from motor.driver.sessions.transaction import Transaction
 _RETRIED_COMMIT_TIMEOUT_MS = 10_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class EndTransaction(Operation[None]):
     """End a transaction; whatever the client's options say it may be sent twice."""
 

@@ -99,7 +99,7 @@ class Query:
         return command
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Find(ReadOperation[dict[str, Any]]):
     """Open a cursor: the result is the reply's ``cursor`` document."""
 

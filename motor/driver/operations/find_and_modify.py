@@ -34,7 +34,7 @@ from motor.driver.operations.operation import (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class FindAndModify(Operation[Any]):
     """Update, replace or remove one document; the result is that document, or ``None``.
 

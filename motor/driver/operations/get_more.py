@@ -11,7 +11,7 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class GetMore(Operation[dict[str, Any]]):
     """Continue the cursor with id `cursor_id` on the server that holds it."""
 

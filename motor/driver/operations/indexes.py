@@ -26,7 +26,7 @@ from motor.driver.operations.operation import (
 _INDEX_CODEC: CodecOptions[Any] = CodecOptions(SON)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class CreateIndexes(AdminOperation[list[str]]):
     """Create indexes; their names are the result."""
 
@@ -61,7 +61,7 @@ class CreateIndexes(AdminOperation[list[str]]):
         return [index.document["name"] for index in self.indexes]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class DropIndexes(AdminOperation[None]):
     """Drop one index, by its name or its keys, or all with ``"*"``."""
 
@@ -92,7 +92,7 @@ class DropIndexes(AdminOperation[None]):
         """Nothing."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ListIndexes(ReadOperation[dict[str, Any]]):
     """List the indexes: the result is the reply's ``cursor`` document."""
 

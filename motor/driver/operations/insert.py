@@ -36,7 +36,7 @@ def id_first(document: Document) -> Document:
     return {"_id": document["_id"], **document}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class InsertOne(Operation[InsertOneResult]):
     """Insert one document; its ``_id`` is the result."""
 

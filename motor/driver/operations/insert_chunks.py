@@ -21,7 +21,7 @@ _INT32 = struct.Struct("<i")
 _NUMBER_AND_DATA = struct.Struct("<3si6siB")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class InsertChunks(Operation[None]):
     """Insert chunks of the file `file_id`, from number `first` on; `ids` are their own ids."""
 

@@ -11,7 +11,7 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class KillCursors(Operation[None]):
     """Close the cursors with `cursor_ids` on the server that holds them."""
 

@@ -109,7 +109,10 @@ class Target:
 
 
 class Operation(Generic[Result]):
-    """One command: built for a connection, its reply read. The defaults are those of a write."""
+    """One command: built for a connection, its reply read. The defaults are those of a write.
+
+    Each is a dataclass without a ``repr`` of its own.
+    """
 
     __slots__ = ()
 
@@ -232,6 +235,10 @@ class Operation(Generic[Result]):
     def result(self, reply: dict[str, Any]) -> Result:
         """What the caller gets, from a reply that says ok."""
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """What it does and where; not with what, for that may be a secret, and a traceback may show this."""
+        return f"<{type(self).__name__} {self.target.namespace}>"
 
 
 class ReadOperation(Operation[Result]):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bson.codec_options import CodecOptions
 from pymongo.errors import InvalidOperation
 
-from motor._pymongo import ReadPreferenceMode
+from motor._pymongo import SENSITIVE_COMMANDS, ReadPreferenceMode
 from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
 from motor.driver.sdam.selection import Selector
 
+_CONFIDENTIAL = {*SENSITIVE_COMMANDS, "hello", "ismaster"}
+"""The commands that are about credentials; a greeting may hold the first step of an authentication."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, repr=False)
 class RunCommand(Operation[Any]):
     """Run `spec`, to which the database's own concerns are not applied; the result is the whole reply."""
 
@@ -39,6 +42,12 @@ class RunCommand(Operation[Any]):
     def name(self) -> str:  # type: ignore[override]  # known only here
         """The command's name."""
         return self.spec if isinstance(self.spec, str) else next(iter(self.spec))
+
+    @property
+    def is_confidential(self) -> bool:
+        """Whether it is about credentials: nobody but the server is shown what it holds."""
+        name = next(iter(self.spec), "") if isinstance(self.spec, Mapping) else self.spec
+        return isinstance(name, str) and name.lower() in _CONFIDENTIAL
 
     @property
     def selector(self) -> Selector:

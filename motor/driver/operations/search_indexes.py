@@ -15,7 +15,7 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import NAMESPACE_NOT_FOUND, Command, Document, Operation, Target
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class CreateSearchIndexes(Operation[list[str]]):
     """Create indexes; their names are the result."""
 
@@ -45,7 +45,7 @@ class CreateSearchIndexes(Operation[list[str]]):
         return [index["name"] for index in reply["indexesCreated"]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ChangeSearchIndex(Operation[None]):
     """Drop the index called `index`, or give it another `definition`. One that is not there is no error."""
 

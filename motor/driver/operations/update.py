@@ -35,7 +35,7 @@ SORT_WIRE_VERSION = 25
 """MongoDB 8.0, the first that sorts in an update."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Update(Operation[UpdateResult]):
     """Update or replace what a filter matches: the first document (in sort order), or all if `multi`."""
 

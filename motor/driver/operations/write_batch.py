@@ -26,7 +26,7 @@ _MAX_SIZE_TO_ENCRYPT = 2 * 1024 * 1024
 """Source: the MongoDB specification "Client Side Encryption"."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class WriteBatch(Operation[dict[str, Any]]):
     """As many statements as the server takes in one message; the result is the reply.
 

@@ -12,11 +12,14 @@ from pathlib import Path
 
 from pymongo.uri_parser import parse_uri
 
+from tests.locks import YARDSTICK
+
 from ..deployments import Deployment
 from ..fetch import CACHE, VERSION, spec_folder
 from .outcomes import Outcome, Outcomes
 
 _SCRIPT = Path(__file__).with_name("pymongo_side.py")
+_INSTALL = Path(__file__).parents[3] / "scripts" / "install"
 
 
 def run_pymongo(folders: Collection[str], deployments: list[Deployment]) -> Outcomes:
@@ -64,12 +67,5 @@ def _variables(deployment: Deployment) -> dict[str, str]:
 def _environment() -> Path:
     """The interpreter of an environment with the PyMongo that the tests are of."""
     folder = CACHE / f"pymongo-{VERSION}-environment"
-    python = folder / "bin" / "python"
-    ready = folder / "ready"
-    if not ready.exists():
-        print(f"yardstick: making an environment with PyMongo {VERSION} in {folder}")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        pip = (python, "-m", "pip", "--quiet", "--disable-pip-version-check")
-        subprocess.run((*pip, "install", f"pymongo=={VERSION}", "pytest"), check=True)
-        ready.touch()
-    return python
+    subprocess.run([_INSTALL, folder, YARDSTICK], check=True, env={**os.environ, "PYTHON": sys.executable})
+    return folder / "bin" / "python"
