@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import bson
 from pymongo.client_options import ClientOptions
-from pymongo.errors import ConfigurationError, DocumentTooLarge, NotPrimaryError
+from pymongo.errors import ConfigurationError, DocumentTooLarge, NotPrimaryError, ProtocolError
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import (
@@ -25,12 +25,14 @@ from motor._pymongo import (
 )
 from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
+from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
 from motor.driver.cmap.errors import UNREADABLE
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
+from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, is_too_large
 from motor.driver.threads import WORK
 from motor.driver.wire import op_msg
 from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
@@ -116,9 +118,12 @@ class Exchange:
                 except BaseException:
                     self._abandon(operation, server, connection, future)
                     raise
-                reply = self._decode(operation, received.document)
                 try:
-                    self._check(execution, reply, connection)
+                    reply = self._decode(operation, received.document)
+                except ProtocolError as error:
+                    raise connection.refusal(error) from None
+                try:
+                    self._check(execution, reply, len(received.document), connection)
                 except UNREADABLE as error:
                     connection.doubt(error)
                     raise
@@ -274,16 +279,20 @@ class Exchange:
         with CollectorPaused():
             return decode_all_selective(document, operation.reply_codec, fields)[0]
 
-    def _check(self, execution: Execution[Any], reply: Any, connection: Connection) -> None:
+    def _check(self, execution: Execution[Any], reply: Any, size: int, connection: Connection) -> None:
         operation = execution.operation
-        self._topology.clock.advance(reply.get("$clusterTime"))
+        cluster_time = reply.get("$clusterTime")
+        if cluster_time:
+            if size > LARGEST_CLUSTER_TIME and is_too_large(cluster_time):
+                raise ValueError(f"its $clusterTime has more than {LARGEST_CLUSTER_TIME} bytes")
+            self._topology.clock.advance(cluster_time)
         session = execution.session
         if session is not None and not session.implicit:
             session.advance(reply)
         raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
         if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
             check_command_response(
-                reply,
+                reply if reply.get("ok") else cut(reply, size, LARGEST_ERROR),
                 connection.max_wire_version,
                 operation.allowable_errors,
                 parse_write_concern_error=raises_write_concern_error,

@@ -17,6 +17,7 @@ from pymongo.errors import (
     NetworkTimeout,
     NotPrimaryError,
     OperationFailure,
+    ProtocolError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
     WriteError,
@@ -32,6 +33,8 @@ from pymongo.topology_description import (
 
 from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address, topology_description_after_srv_poll
 from motor.driver import timeouts
+from motor.driver.cmap.errors import ANOTHER_SERVER, format_address
+from motor.driver.cmap.server_hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.owner import Owner
@@ -40,10 +43,13 @@ from motor.driver.sdam.selection import AddressSelector, Selector, selection_err
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvPoller
-from motor.driver.sessions.cluster_clock import ClusterClock
+from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, ClusterClock, is_too_large
 from motor.driver.sessions.server_session import ServerSessionPool
 
 _MAX_CACHED_SELECTORS = 64
+
+_MOST_SERVERS = 3 * MOST_MEMBERS
+"""How many servers there may be by what they say themselves: as many as one hello may name. Seeds may be more."""
 
 _LOAD_BALANCED_WIRE_VERSION = 13
 
@@ -173,11 +179,16 @@ class Topology:
     def update(self, description: ServerDescription, interrupt: bool = False) -> None:
         """Take in what a monitor found out about one server.
 
-        If it found that the server is gone, its connections are closed: with `interrupt` those in use, too.
+        If it found that the server is gone, its connections are closed: with `interrupt` those in use, too. Raises what
+        is wrong with a description that makes no sense.
         """
         address = description.address
         if self.closed or not self.description.has_server(address):
             return
+        if description.cluster_time and is_too_large(description.cluster_time):
+            raise ProtocolError(
+                f"{format_address(address)}: its $clusterTime has more than {LARGEST_CLUSTER_TIME} bytes"
+            )
         if description.is_server_type_known:
             self._reached.add(address)
         self.clock.advance(description.cluster_time)
@@ -278,11 +289,20 @@ class Topology:
         if is_stale_description(previous, description):
             return
         new = updated_topology_description(self.description, description)
+        self._check_count(new)
         with self.owner.undisturbed():
             self._make_ready(description, new)
             if previous != description:
                 self.events.server_changed(previous, description)
             self._replace(new, quiet=previous == description)
+
+    def _check_count(self, new: TopologyDescription) -> None:
+        """Raises ProtocolError for more servers than there can be: each hello, of each of them, may name others."""
+        count = len(new.server_descriptions())
+        if count > max(_MOST_SERVERS, len(self.description.server_descriptions())):
+            raise ProtocolError(
+                f"{count} servers are named by those that are known, where {_MOST_SERVERS} are allowed{ANOTHER_SERVER}"
+            )
 
     def _make_ready(self, description: ServerDescription, new: TopologyDescription) -> None:
         """The pool has to be ready before anybody can select its server."""

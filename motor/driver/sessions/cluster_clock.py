@@ -8,6 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import bson
+
+LARGEST_CLUSTER_TIME = 4 * 1024
+"""The largest ``$clusterTime``, in bytes of BSON, that is passed on to every server. MongoDB's have about a hundred."""
+
+
+def is_too_large(cluster_time: Mapping[str, Any]) -> bool:
+    """Whether a ``$clusterTime`` is larger than any that is passed on."""
+    return len(bson.encode(cluster_time)) > LARGEST_CLUSTER_TIME
+
 
 class ClusterClock:
     """Holds the latest ``$clusterTime`` document."""
