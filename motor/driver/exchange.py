@@ -32,7 +32,7 @@ from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
-from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, is_too_large
+from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, bounded
 from motor.driver.threads import WORK
 from motor.driver.wire import op_msg
 from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
@@ -282,13 +282,12 @@ class Exchange:
     def _check(self, execution: Execution[Any], reply: Any, size: int, connection: Connection) -> None:
         operation = execution.operation
         cluster_time = reply.get("$clusterTime")
-        if cluster_time:
-            if size > LARGEST_CLUSTER_TIME and is_too_large(cluster_time):
-                raise ValueError(f"its $clusterTime has more than {LARGEST_CLUSTER_TIME} bytes")
-            self._topology.clock.advance(cluster_time)
+        if size > LARGEST_CLUSTER_TIME:
+            cluster_time = bounded(cluster_time)
+        self._topology.clock.advance(cluster_time)
         session = execution.session
         if session is not None and not session.implicit:
-            session.advance(reply)
+            session.advance(reply, cluster_time)
         raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
         if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
             check_command_response(

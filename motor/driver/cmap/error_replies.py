@@ -20,7 +20,7 @@ _LONGEST_LABEL = 100
 
 
 def cut(reply: dict[str, Any], size: int, limit: int) -> dict[str, Any]:
-    """A reply of `size` bytes that says no; if it is larger than `limit`, only what decides what is done about it, and the
+    """A reply of `size` bytes that says no. Of one larger than `limit` only what decides what is done about it, and the
     beginning of what it says.
     """
     if size <= limit:

@@ -33,7 +33,7 @@ from pymongo.topology_description import (
 
 from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address, topology_description_after_srv_poll
 from motor.driver import timeouts
-from motor.driver.cmap.errors import ANOTHER_SERVER, format_address
+from motor.driver.cmap.errors import ANOTHER_SERVER
 from motor.driver.cmap.server_hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
@@ -43,7 +43,7 @@ from motor.driver.sdam.selection import AddressSelector, Selector, selection_err
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvPoller
-from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, ClusterClock, is_too_large
+from motor.driver.sessions.cluster_clock import ClusterClock, bounded
 from motor.driver.sessions.server_session import ServerSessionPool
 
 _MAX_CACHED_SELECTORS = 64
@@ -185,13 +185,9 @@ class Topology:
         address = description.address
         if self.closed or not self.description.has_server(address):
             return
-        if description.cluster_time and is_too_large(description.cluster_time):
-            raise ProtocolError(
-                f"{format_address(address)}: its $clusterTime has more than {LARGEST_CLUSTER_TIME} bytes"
-            )
         if description.is_server_type_known:
             self._reached.add(address)
-        self.clock.advance(description.cluster_time)
+        self.clock.advance(bounded(description.cluster_time))
         self._process(description)
         server = self._servers.get(address)
         if server is not None and description.error is not None:

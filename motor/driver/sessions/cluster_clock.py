@@ -14,9 +14,9 @@ LARGEST_CLUSTER_TIME = 4 * 1024
 """The largest ``$clusterTime``, in bytes of BSON, that is passed on to every server. MongoDB's have about a hundred."""
 
 
-def is_too_large(cluster_time: Mapping[str, Any]) -> bool:
-    """Whether a ``$clusterTime`` is larger than any that is passed on."""
-    return len(bson.encode(cluster_time)) > LARGEST_CLUSTER_TIME
+def bounded(cluster_time: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A ``$clusterTime`` that may be passed on; ``None`` if it is too large for that."""
+    return cluster_time if cluster_time and len(bson.encode(cluster_time)) <= LARGEST_CLUSTER_TIME else None
 
 
 class ClusterClock:
