@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import bson
+from bson.errors import BSONError
 from pymongo.client_options import ClientOptions
 from pymongo.errors import ConfigurationError, DocumentTooLarge, NotPrimaryError, ProtocolError
 from pymongo.read_preferences import ReadPreference
@@ -26,7 +28,7 @@ from motor._pymongo import (
 from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
-from motor.driver.cmap.errors import UNREADABLE
+from motor.driver.cmap.errors import SENSELESS, UNREADABLE
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
@@ -255,8 +257,11 @@ class Exchange:
             self._orphaned(operation, server, future.result())
 
     def _orphaned(self, operation: Operation[Any], server: Server, reply: op_msg.Message) -> None:
-        split = split_batch(memoryview(reply.document))
-        cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
+        cursor_id = 0
+        # What nobody waits for may as well make no sense.
+        with suppress(BSONError, ProtocolError, *SENSELESS):
+            split = split_batch(memoryview(reply.document))
+            cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
         if cursor_id:
             self._on_orphan(operation, server, cursor_id)
 
