@@ -123,8 +123,37 @@ async def test_hello_after_hello_names_others(connect):
             return isinstance(topology.description.server_descriptions()[known].error, ProtocolError)
 
         await server.until(refused, "a hello that names too many")
-        assert "where 150 are allowed" in str(topology.description.server_descriptions()[known].error)
+        assert "More than 150 servers" in str(topology.description.server_descriptions()[known].error)
         assert 2 * MOST_MEMBERS < len(topology.servers) <= 3 * MOST_MEMBERS
+        client.close()
+
+
+async def test_a_primary_whose_set_is_another_each_time(connect):
+    """Those whom it named before leave: the others are still connected to, one after the other."""
+    created: set[object] = set()
+
+    async with ScriptedServer() as server:
+
+        async def greet(request: Request) -> None:
+            number = len(created) * 100
+            hosts = [server.address, *(f"127.0.0.1:{number + port}" for port in range(1, MOST_MEMBERS))]
+            server._hello = {"hosts": hosts}
+            await server._greet(request)
+
+        server.on_hello = greet
+        client = connect(f"mongodb://{server.address}/?replicaSet=rs")
+        await client.db.c.find_one()
+        topology = topology_of(client)
+        known = ("127.0.0.1", server.port)
+
+        def refused() -> bool:
+            created.update(one.description.address for one in topology.servers)
+            topology.request_check_all()
+            return isinstance(topology.description.server_descriptions()[known].error, ProtocolError)
+
+        await server.until(refused, "a hello that names too many")
+        assert len(topology.servers) == MOST_MEMBERS
+        assert 2 * MOST_MEMBERS < len(created) <= 3 * MOST_MEMBERS + 1
         client.close()
 
 

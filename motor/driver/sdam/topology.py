@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Collection, Sequence
 
 from bson.objectid import ObjectId
@@ -49,7 +50,9 @@ from motor.driver.sessions.server_session import ServerSessionPool
 _MAX_CACHED_SELECTORS = 64
 
 _MOST_SERVERS = 3 * MOST_MEMBERS
-"""How many servers there may be by what they say themselves: as many as one hello may name. Seeds may be more."""
+"""How many servers there may be by what they say themselves, and how many of them may be new within
+heartbeatFrequencyMS: as many as one hello may name. Seeds may be more.
+"""
 
 _LOAD_BALANCED_WIRE_VERSION = 13
 
@@ -73,6 +76,7 @@ class Topology:
         self._servers: dict[Address, Server] = {}
         self._reached: set[Address] = set()
         self._removed: list[Server] = []
+        self._named: deque[float] = deque()
         self._suitable: dict[int, tuple[Selector, list[Server]]] = {}
         self._changed: asyncio.Future[None] = owner.loop.create_future()
         self._srv_poller: SrvPoller | None = None
@@ -285,20 +289,27 @@ class Topology:
         if is_stale_description(previous, description):
             return
         new = updated_topology_description(self.description, description)
-        self._check_count(new)
+        self._check_named(new)
         with self.owner.undisturbed():
             self._make_ready(description, new)
             if previous != description:
                 self.events.server_changed(previous, description)
             self._replace(new, quiet=previous == description)
 
-    def _check_count(self, new: TopologyDescription) -> None:
-        """Raises ProtocolError for more servers than there can be: each hello, of each of them, may name others."""
-        count = len(new.server_descriptions())
-        if count > max(_MOST_SERVERS, len(self.description.server_descriptions())):
-            raise ProtocolError(
-                f"{count} servers are named by those that are known, where {_MOST_SERVERS} are allowed{ANOTHER_SERVER}"
-            )
+    def _check_named(self, new: TopologyDescription) -> None:
+        """Raises ProtocolError for more servers than there can be, at once or in a while: each is connected to, and may
+        name others.
+        """
+        known = self.description.server_descriptions()
+        named = sum(address not in known for address in new.server_descriptions())
+        if not named:
+            return
+        now = time.monotonic()
+        while self._named and self._named[0] < now - self.settings.heartbeat_frequency:
+            self._named.popleft()
+        if len(new.server_descriptions()) > _MOST_SERVERS or len(self._named) + named > _MOST_SERVERS:
+            raise ProtocolError(f"More than {_MOST_SERVERS} servers are named by those that are known{ANOTHER_SERVER}")
+        self._named.extend([now] * named)
 
     def _make_ready(self, description: ServerDescription, new: TopologyDescription) -> None:
         """The pool has to be ready before anybody can select its server."""
