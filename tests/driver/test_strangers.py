@@ -160,9 +160,15 @@ async def test_a_primary_whose_set_is_another_each_time(connect):
 async def test_as_many_seeds_as_one_likes(server, connect):
     """They are the application's, not the server's."""
     seeds = [f"127.0.0.1:{port}" for port in range(1, 4 * MOST_MEMBERS)]
-    client = connect(f"mongodb://{server.address},{','.join(seeds)}/?replicaSet=rs")
+    uri = f"mongodb://{server.address},{','.join(seeds)}/?replicaSet=rs"
+    client = connect(uri)
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
     assert server_of(client).description.address == ("127.0.0.1", server.port)
+    # A secondary adds to them.
+    server._hello = {**SECONDARY, "primary": "127.0.0.1:999", "hosts": [server.address, "127.0.0.1:999"]}
+    other = connect(uri).get_database("db", read_preference=ReadPreference.SECONDARY)
+    assert await other.c.find_one({"_id": 1}) == {"_id": 1}
+    assert len(topology_of(other.client).servers) == 4 * MOST_MEMBERS + 1
 
 
 async def test_the_error_of_a_greeting_is_cut(connect):

@@ -51,7 +51,7 @@ _MAX_CACHED_SELECTORS = 64
 
 _MOST_SERVERS = 3 * MOST_MEMBERS
 """How many servers there may be by what they say themselves, and how many of them may be new within
-heartbeatFrequencyMS: as many as one hello may name. Seeds may be more.
+heartbeatFrequencyMS: as many as one hello may name. Seeds are not counted.
 """
 
 _LOAD_BALANCED_WIRE_VERSION = 13
@@ -307,7 +307,8 @@ class Topology:
         now = time.monotonic()
         while self._named and self._named[0] < now - self.settings.heartbeat_frequency:
             self._named.popleft()
-        if len(new.server_descriptions()) > _MOST_SERVERS or len(self._named) + named > _MOST_SERVERS:
+        all_named = set(new.server_descriptions()).difference(self.settings.seeds)
+        if len(all_named) > _MOST_SERVERS or len(self._named) + named > _MOST_SERVERS:
             raise ProtocolError(f"More than {_MOST_SERVERS} servers are named by those that are known{ANOTHER_SERVER}")
         self._named.extend([now] * named)
 
