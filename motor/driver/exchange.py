@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import bson
+from bson.errors import BSONError
 from pymongo.client_options import ClientOptions
-from pymongo.errors import ConfigurationError, DocumentTooLarge, NotPrimaryError
+from pymongo.errors import ConfigurationError, DocumentTooLarge, NotPrimaryError, ProtocolError
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import (
@@ -25,12 +27,14 @@ from motor._pymongo import (
 )
 from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.errors import UNREADABLE
+from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
+from motor.driver.cmap.errors import SENSELESS, UNREADABLE
 from motor.driver.events.command import CommandMonitor, MonitoredCommand
 from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
+from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, bounded
 from motor.driver.threads import WORK
 from motor.driver.wire import op_msg
 from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
@@ -116,9 +120,12 @@ class Exchange:
                 except BaseException:
                     self._abandon(operation, server, connection, future)
                     raise
-                reply = self._decode(operation, received.document)
                 try:
-                    self._check(execution, reply, connection)
+                    reply = self._decode(operation, received.document)
+                except ProtocolError as error:
+                    raise connection.refusal(error) from None
+                try:
+                    self._check(execution, reply, len(received.document), connection)
                 except UNREADABLE as error:
                     connection.doubt(error)
                     raise
@@ -250,8 +257,11 @@ class Exchange:
             self._orphaned(operation, server, future.result())
 
     def _orphaned(self, operation: Operation[Any], server: Server, reply: op_msg.Message) -> None:
-        split = split_batch(memoryview(reply.document))
-        cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
+        cursor_id = 0
+        # What nobody waits for may as well make no sense.
+        with suppress(BSONError, ProtocolError, *SENSELESS):
+            split = split_batch(memoryview(reply.document))
+            cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
         if cursor_id:
             self._on_orphan(operation, server, cursor_id)
 
@@ -277,16 +287,19 @@ class Exchange:
                 raise
             return reply
 
-    def _check(self, execution: Execution[Any], reply: Any, connection: Connection) -> None:
+    def _check(self, execution: Execution[Any], reply: Any, size: int, connection: Connection) -> None:
         operation = execution.operation
-        self._topology.clock.advance(reply.get("$clusterTime"))
+        cluster_time = reply.get("$clusterTime")
+        if size > LARGEST_CLUSTER_TIME:
+            cluster_time = bounded(cluster_time)
+        self._topology.clock.advance(cluster_time)
         session = execution.session
         if session is not None and not session.implicit:
-            session.advance(reply)
+            session.advance(reply, cluster_time)
         raises_write_concern_error = operation.raises_write_concern_error and "writeConcernError" in reply
         if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
             check_command_response(
-                reply,
+                reply if reply.get("ok") else cut(reply, size, LARGEST_ERROR),
                 connection.max_wire_version,
                 operation.allowable_errors,
                 parse_write_concern_error=raises_write_concern_error,

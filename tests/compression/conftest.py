@@ -1,9 +1,13 @@
-"""The server that compresses."""
+"""The server that compresses, and what is watched while it does."""
 
 from __future__ import annotations
 
 import pytest
 from pymongo.uri_parser import parse_uri
+
+from motor.driver import exchange
+from motor.driver.wire import compression
+from tests.compression.watched import Watched
 
 
 @pytest.fixture
@@ -11,3 +15,19 @@ def target(uri) -> int:
     """The port of the tests' server, for a proxy in front of it."""
     ((_, port),) = parse_uri(uri)["nodelist"]
     return int(port)
+
+
+@pytest.fixture
+def compressing(monkeypatch) -> Watched:
+    """What is compressed."""
+    watched = Watched(compression.compress)
+    monkeypatch.setattr(exchange, "compress", watched)
+    return watched
+
+
+@pytest.fixture
+def expanding(monkeypatch) -> Watched:
+    """What is expanded."""
+    watched = Watched(compression.decompress)
+    monkeypatch.setattr(compression, "decompress", watched)
+    return watched

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,64 +13,16 @@ import pymongo
 import pytest
 from pymongo.errors import ConnectionFailure, InvalidOperation
 
-from motor.driver import exchange
 from motor.driver.timeouts import LATE_TIMER_GRACE
-from motor.driver.wire import compression
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from tests.compression.proxy import CompressingProxy
+from tests.compression.watched import Watched
 from tests.driver.inside import at_rest, check_books, pool_of
 from tests.driver.scripted import PATIENCE, until
 from tests.tls.loops import on_every_loop
 
 LARGE = "0123456789" * 100_000
 SMALL = "x"
-
-
-class Watched:
-    """Stands in for a function: notes the thread of each call, and while `held` lets none of the threads' go on."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.in_threads = 0
-        self.on_loop = 0
-        self.waiting = 0
-        self._function = function
-        self._loop_thread = threading.current_thread()
-        self._free = threading.Event()
-        self._free.set()
-
-    def hold(self) -> None:
-        """Stop whoever comes in a thread."""
-        self._free.clear()
-
-    def release(self) -> None:
-        """Let them go on."""
-        self._free.set()
-
-    def __call__(self, *arguments: Any) -> Any:
-        if threading.current_thread() is self._loop_thread:
-            self.on_loop += 1
-        else:
-            self.in_threads += 1
-            self.waiting += 1
-            assert self._free.wait(PATIENCE)
-            self.waiting -= 1
-        return self._function(*arguments)
-
-
-@pytest.fixture
-def compressing(monkeypatch) -> Watched:
-    """What is compressed."""
-    watched = Watched(compression.compress)
-    monkeypatch.setattr(exchange, "compress", watched)
-    return watched
-
-
-@pytest.fixture
-def expanding(monkeypatch) -> Watched:
-    """What is expanded."""
-    watched = Watched(compression.decompress)
-    monkeypatch.setattr(compression, "decompress", watched)
-    return watched
 
 
 @asynccontextmanager

@@ -19,7 +19,6 @@ from typing import Any
 import bson
 from typing_extensions import Self
 
-from motor.driver.wire.checksum import crc32c
 from tests import listening
 
 OP_MSG = 2013
@@ -74,15 +73,12 @@ def message(
     opcode: int = OP_MSG,
     flags: int = 0,
     length: int | None = None,
-    checksum: int | None = None,
+    behind: bytes = b"",
 ) -> bytes:
-    """A reply; `length` and `checksum` may lie."""
-    body = struct.pack("<IB", flags, 0) + bson.encode(document)
-    size = HEADER.size + len(body) + (4 if flags & 1 else 0)
-    data = HEADER.pack(size if length is None else length, 4711, response_to, opcode) + body
-    if flags & 1:
-        data += struct.pack("<I", crc32c(data) if checksum is None else checksum)
-    return data
+    """A reply; `length` may lie, and `behind` follows the document."""
+    body = struct.pack("<IB", flags, 0) + bson.encode(document) + behind
+    size = HEADER.size + len(body)
+    return HEADER.pack(size if length is None else length, 4711, response_to, opcode) + body
 
 
 def parse(data: bytes, peer: Peer) -> Request:

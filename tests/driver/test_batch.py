@@ -13,8 +13,9 @@ from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 from hypothesis import given
 from hypothesis import strategies as st
+from pymongo.errors import ProtocolError
 
-from motor.driver.wire.batch import EncodedBatch, split_batch
+from motor.driver.wire.batch import MOST_FIELDS, EncodedBatch, split_batch
 from motor.driver.wire.garbage import CollectorPaused
 from tests.driver.strategies import DOCUMENTS, NAMES, VALUES
 
@@ -75,6 +76,23 @@ def test_a_reply_cut_and_decoded_is_the_reply(before, inside, behind, after, doc
 )
 def test_without_a_batch_there_is_nothing_to_cut(reply):
     assert split_batch(memoryview(bson.encode(reply))) is None
+
+
+@pytest.mark.parametrize("where", ["before the cursor", "after the cursor", "before the batch", "after the batch"])
+@pytest.mark.parametrize("count", [MOST_FIELDS - 1, MOST_FIELDS])
+def test_fields_are_counted(where, count):
+    """Each takes as long as a document does, and nobody looks at them."""
+    many = {str(number): None for number in range(count)}
+    batch: dict[str, Any] = {"firstBatch": [{"a": 1}]}
+    cursor = {"before the batch": {**many, **batch}, "after the batch": {**batch, **many}}.get(where, batch)
+    reply: dict[str, Any] = {"cursor": cursor}
+    reply = {"before the cursor": {**many, **reply}, "after the cursor": {**reply, **many}}.get(where, reply)
+    data = bson.encode(reply)
+    if count < MOST_FIELDS:
+        assert put_together(data) == reply
+    else:
+        with pytest.raises(ProtocolError, match="has more than 64 fields"):
+            split_batch(memoryview(data))
 
 
 def test_an_empty_batch():

@@ -210,7 +210,7 @@ async def test_a_stream_that_nobody_reads_is_closed(server, connect):
     server.script("ping", stream)
     request_id = next_request_id()
     await connection.send_exhaust(op_msg.encode(request_id, bson.encode(PING), op_msg.EXHAUST_ALLOWED), request_id)
-    await server.until(lambda: not connection._streaming, "the last reply of the stream")
+    await server.until(lambda: connection._streamed, "the last reply of the stream")
     pool.check_in(connection)
     assert idle(pool) == []
     assert events.closed == [(connection.id, ConnectionClosedReason.ERROR)]

@@ -150,7 +150,12 @@ def fuzz_bytes(data: bytes) -> None:
 
 def _byte_seeds() -> list[bytes]:
     found = honest({"find": "c", "$db": "db", "filter": {"_id": 1}})
-    bodies = [message(found, 1), message(found, 1, flags=1), message(found, 1, flags=2), b"HTTP/1.1 400\r\n\r\n"]
+    bodies = [
+        message(found, 1),
+        message(found, 1, flags=1, behind=bytes(4)),
+        message(found, 1, flags=2),
+        b"HTTP/1.1 400\r\n\r\n",
+    ]
     bodies += [HEADER.pack(HEADER.size + len(body), 1, 1, 2012) + body for body in compressed_bodies()]
     bodies += [HEADER.pack(2**31 - 1, 1, 1, 2013), HEADER.pack(40_000_000, 1, 1, 2013)]
     return [bytes([whose, 255, ending]) + body for body in bodies for whose in (0, 2, 3) for ending in (2, 6)]

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import sys
+import time
 import traceback
 from pathlib import Path
 from random import Random
@@ -20,6 +21,14 @@ with atheris.instrument_imports(
     include=["motor", "pymongo.hello", "pymongo.server_description", "pymongo.synchronous.auth"]
 ):
     from tests.fuzz.targets import TARGETS
+
+from tests.fuzz.virtual import Finding
+
+SECONDS = 5.0
+"""Processor time that any input may take: a client, its heartbeats, and what watches them."""
+
+SECONDS_A_BYTE = 10e-6
+"""The same for each byte that an input stands for. With all that watches it here, code is ten times as slow."""
 
 
 class Recorder:
@@ -33,8 +42,10 @@ class Recorder:
 
     def run(self, data: bytes) -> None:
         """What atheris calls."""
+        started = time.process_time()
         try:
             self._target.run(data)
+            self._check_time(data, time.process_time() - started)
         except Exception as error:
             self._keep(data, error)
 
@@ -44,6 +55,11 @@ class Recorder:
         if random.random() < 0.5:
             return bytes(atheris.Mutate(data, longest))
         return self._target.mutate(data, random)[:longest]
+
+    def _check_time(self, data: bytes, seconds: float) -> None:
+        size = self._target.claims(data)
+        if seconds > SECONDS + size * SECONDS_A_BYTE:
+            raise Finding(f"{seconds:.1f} s of processor time for {size} bytes")
 
     def _keep(self, data: bytes, error: Exception) -> None:
         kind = _kind(error)

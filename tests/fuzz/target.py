@@ -11,7 +11,8 @@ from random import Random
 class Target:
     """`run` takes an input and raises a :class:`~tests.fuzz.virtual.Finding`, or anything, for what must not happen.
 
-    `seeds` are good inputs, `mutate` makes others of them, `runs` is how many make a good look.
+    `seeds` are good inputs, `mutate` makes others of them, `runs` is how many make a good look. `claims` is how many
+    bytes an input stands for.
     """
 
     name: str
@@ -19,3 +20,4 @@ class Target:
     seeds: Callable[[], list[bytes]]
     mutate: Callable[[bytes, Random], bytes]
     runs: int
+    claims: Callable[[bytes], int] = len

@@ -89,37 +89,25 @@ def _messages(stream: bytes) -> tuple[list[tuple[int, int, int, bytes]], bool, i
 
 
 def decode_op_msg(data: bytes) -> None:
-    """A body is refused, or gives a message whose parts tile it, and which makes the same body when it is encoded."""
-    ids = struct.unpack("<ii", data[:8].ljust(8, b"\0"))
-    body = data[8:]
-    outcomes = [_decoded(body, ids), _decoded(memoryview(body), ids)]
+    """A body is refused, or gives flags and a document that make the same body when they are encoded."""
+    outcomes = [_decoded(data), _decoded(memoryview(data))]
     if outcomes[0] != outcomes[1]:
         raise Finding(f"bytes and memoryview differ: {outcomes}")
     if outcomes[0] is None:
         return
-    flags, document, sequences = outcomes[0]
-    for part in (document, *(part for _, parts in sequences for part in parts)):
-        if struct.unpack_from("<i", part)[0] != len(part):
-            raise Finding("a document of another size than it says")
-    parts = [DocumentSequence(name, found) for name, found in sequences]
-    encoded = op_msg.encode(ids[0], document, flags, parts, ids[1])
-    if len(encoded) != HEADER.size + len(body) or _decoded(encoded[HEADER.size :], ids) != outcomes[0]:
+    flags, document = outcomes[0]
+    if struct.unpack_from("<i", document)[0] != len(document):
+        raise Finding("a document of another size than it says")
+    if op_msg.encode(1, document, flags)[HEADER.size :] != data:
         raise Finding("what was decoded encodes as something else")
 
 
-Decoded = tuple[int, bytes, list[tuple[str, list[bytes]]]]
-
-
-def _decoded(body: bytes | memoryview, ids: tuple[int, ...]) -> Decoded | None:
+def _decoded(body: bytes | memoryview) -> tuple[int, bytes] | None:
     try:
-        found = op_msg.decode(body, *ids)
+        found = op_msg.decode(body)
     except ProtocolError:
         return None
-    return (
-        found.flags,
-        bytes(found.document),
-        [(part.identifier, [bytes(document) for document in part.documents]) for part in found.sequences],
-    )
+    return found.flags, bytes(found.document)
 
 
 def expand(data: bytes) -> None:
@@ -168,7 +156,7 @@ def _outcome(decode: Any) -> Any:
 
 def _streams() -> list[bytes]:
     small, large = message({"ok": 1}, 7), message({"ok": 1, "text": "x" * 20_000}, 8)
-    checked = message({"ok": 1}, 9, flags=1)
+    checked = message({"ok": 1}, 9, flags=1, behind=bytes(4))
     long = message({"ok": 1}, 7, length=2**31 - 1)
     heads = (b"\1\xff" + bytes(7), b"\2\1\xff" + bytes(6), b"\4\2\1\5\x10" + bytes(4))
     return [head + stream for head in heads for stream in (small * 3 + large + checked, large + small, small + long)]
@@ -181,7 +169,7 @@ def _bodies() -> list[bytes]:
         for flags in (0, 1, 2, 3, 1 << 16)
         for parts in ([], sequences, sequences[:1])
     ]
-    return [data[4:12] + data[HEADER.size :] for data in messages]
+    return [data[HEADER.size :] for data in messages]
 
 
 def compressed_bodies() -> list[bytes]:

@@ -25,6 +25,7 @@ from motor._pymongo import (
     is_readable,
     ssl_context_of,
 )
+from motor.driver.cmap.error_replies import STRANGERS_LARGEST_ERROR, cut
 from motor.driver.cmap.errors import (
     ANOTHER_SERVER,
     UNREADABLE,
@@ -47,6 +48,11 @@ _REPLY_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(unicode_decode_error_h
 
 _LOOK_INTERVAL = 1.0
 """Seconds that a connection is taken for sound after it was looked at."""
+
+_LATE_READING = 1.0
+"""Seconds in which a late reply is read that has come already, however large it is. A server that sends one byte after
+the other, for ever, must not be waited for.
+"""
 
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server's complaint begins that it was not spoken to in TLS."""
@@ -100,7 +106,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self._reply: asyncio.Future[op_msg.Message] | None = None
         self._expected: int | None = None
         self._streaming = False
-        self._streamed: deque[op_msg.Message] = deque()
+        self._streamed: deque[tuple[int, int, int, bytes | memoryview]] = deque()
         self._on_abandoned: Callable[[op_msg.Message], None] | None = None
         self._failure: Exception | None = None
         self._flushes = False
@@ -109,12 +115,12 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
     @property
     def at_rest(self) -> bool:
         """Whether nothing is under way: no reply is to come, none is kept for somebody, nothing is left to be sent."""
-        return self._reply is None and self._writable is None and not self._streaming and not self._streamed
+        return self._reply is None and self._writable is None and not self._streaming
 
     @property
     def streaming(self) -> bool:
         """Whether the server sends one reply after the other, unasked: :meth:`next_reply` has the next."""
-        return self._streaming or bool(self._streamed)
+        return self._streaming
 
     async def open(self) -> None:
         """Connect, with TLS if the options say so.
@@ -154,15 +160,13 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
 
     def next_reply(self) -> asyncio.Future[op_msg.Message]:
         """The next reply of a stream."""
-        reply: asyncio.Future[op_msg.Message] = self.loop.create_future()
-        if self._streamed:
-            reply.set_result(self._streamed.popleft())
-            if not self.closed:
-                self.go_on_reading()
-        elif self._failure is not None:
+        if self._failure is not None:
             raise another(self._failure)
-        else:
-            self._reply = reply
+        reply: asyncio.Future[op_msg.Message] = self.loop.create_future()
+        self._reply = reply
+        if self._streamed:
+            self.message_received(*self._streamed.popleft())
+            self.go_on_reading()
         return reply
 
     def abandon(self, take: Callable[[op_msg.Message], None]) -> None:
@@ -252,8 +256,9 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             if timer is not None:
                 timer.cancel()
         document: dict[str, Any] = bson.decode(received.document, _REPLY_CODEC)
+        said = document if document.get("ok") else cut(document, len(received.document), STRANGERS_LARGEST_ERROR)
         try:
-            check_command_response(document, None)
+            check_command_response(said, None)
         except UNREADABLE as error:
             self.doubt(error)
             raise
@@ -263,15 +268,20 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         """Give up on the reply that is awaited: it raises :class:`~pymongo.errors.NetworkTimeout`.
 
         But not before the socket was looked at: the timer of a loop that was blocked is late, and the reply may be
-        there. As long as bytes keep coming, or have come and are being expanded, it is waited for.
+        there. It is waited for while it is being expanded, and for a second while its bytes keep coming.
         """
-        self.loop.call_later(LATE_TIMER_GRACE, self._time_out_unless_received, self._reply, self.bytes_received)
+        self._look_again(self.loop.time() + _LATE_READING)
 
-    def _time_out_unless_received(self, reply: asyncio.Future[op_msg.Message] | None, received: int) -> None:
+    def _look_again(self, last: float) -> None:
+        self.loop.call_later(LATE_TIMER_GRACE, self._time_out_unless_received, self._reply, self.bytes_received, last)
+
+    def _time_out_unless_received(
+        self, reply: asyncio.Future[op_msg.Message] | None, received: int, last: float
+    ) -> None:
         if reply is None or reply is not self._reply or reply.done():
             return
-        if self.bytes_received != received or self._expanding:
-            self.time_out()
+        if self._expanding or (self.bytes_received != received and self.loop.time() < last):
+            self._look_again(last)
         else:
             self.close(connection_failure(self.address, self.options, TimeoutError("timed out")))
 
@@ -312,8 +322,9 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         cast(asyncio.Transport, self._transport).pause_reading()
 
     def go_on_reading(self) -> None:
-        """Read what the server sends."""
-        cast(asyncio.Transport, self._transport).resume_reading()
+        """Read what the server sends, unless what has come already has to wait."""
+        if not self._streamed and not self._expanding and not self.closed:
+            cast(asyncio.Transport, self._transport).resume_reading()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is up."""
@@ -350,6 +361,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.alarm.end()
         # An error's traceback may keep the connection alive, and with it what was set aside for a message.
         self._large = None
+        self._streamed.clear()
         self._discard_unsent()
         self._settle()
         if self.on_closed is not None:
@@ -357,13 +369,17 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
 
     def message_received(self, request_id: int, response_to: int, opcode: int, body: bytes | memoryview) -> None:
         """A whole message has come: it is the awaited reply, or the connection is of no use any more."""
-        reply = self._reply
         if self._streaming:
-            if self._expanding:
-                self._behind.append((request_id, response_to, opcode, body))
+            if self._reply is None or self._expanding:
+                # It waits as it came until somebody asks for it. What comes after it stays with the server.
+                self._streamed.append((request_id, response_to, opcode, body))
+                self.stop_reading()
                 return
-        elif reply is None or response_to != self._expected:
+        elif self._reply is None or response_to != self._expected:
             self.protocol_error(ProtocolError(f"Got response id {response_to!r} but expected {self._expected!r}"))
+            return
+        elif self._expanding:
+            self.protocol_error(ProtocolError("Got a second reply to one command"))
             return
         if opcode == OP_COMPRESSED:
             self._expand(body, request_id, response_to)
@@ -372,7 +388,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             self.protocol_error(ProtocolError(f"Got opcode {opcode!r} but expected {OP_MSG!r}"))
             return
         try:
-            message = op_msg.decode(body, request_id, response_to)
+            message = op_msg.decode(body)
         except ProtocolError as error:
             self.protocol_error(error)
             return
@@ -380,11 +396,8 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             self.protocol_error(ProtocolError("Got an OP_MSG with moreToCome that nobody asked for"))
             return
         self._streaming = message.more_to_come
-        if reply is None:
-            self._streamed.append(message)
-            # No more than this one and what is under way, until somebody asks for it.
-            self.stop_reading()
-        elif not reply.done():
+        reply = self._reply
+        if reply is not None and not reply.done():
             self._reply = None
             reply.set_result(message)
         elif self._streaming:
@@ -393,6 +406,8 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             # Whoever has given it up may still have to say so, in a turn of the loop that is due.
             self._expected = None
             self.loop.call_soon(self._abandoned, message)
+        if self._streamed and not self._streaming:
+            self.protocol_error(ProtocolError("Got a message after the last one of a stream"))
 
     def _abandoned(self, message: op_msg.Message) -> None:
         """A reply has come that nobody waits for any more."""
@@ -434,5 +449,11 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
 
     def protocol_error(self, error: ProtocolError) -> None:
         """What came is not what the protocol allows: raise that to whoever waits, and close."""
+        self.refusal(error)
+
+    def refusal(self, error: ProtocolError) -> ProtocolError:
+        """Close, and the exception for what came, which is not what the protocol allows."""
         hint = "" if self.max_wire_version else ANOTHER_SERVER
-        self.close(ProtocolError(f"{format_address(self.address)}: {error}{hint}"))
+        failure = ProtocolError(f"{format_address(self.address)}: {error}{hint}")
+        self.close(failure)
+        return failure

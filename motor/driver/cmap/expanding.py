@@ -1,15 +1,14 @@
-"""Compressed messages: what is within them is received in their place, and in their order."""
+"""Compressed messages: what is within them is received in their place."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 
 from pymongo.errors import ProtocolError
 
 from motor.driver.threads import WORK
 from motor.driver.wire import compression
-from motor.driver.wire.compression import OP_COMPRESSED
+from motor.driver.wire.compression import OP_COMPRESSED, Compressor
 from motor.driver.wire.reader import MessageReader
 
 _LARGE_EXPANDED = 256 * 1024
@@ -17,15 +16,16 @@ _LARGE_EXPANDED = 256 * 1024
 
 
 class ExpandingReader(MessageReader):
-    """A reader that expands messages. While one is `_expanding` in a thread, those that come wait `_behind` it."""
+    """A reader that expands messages, one at a time. `_expanding` says whether one is being expanded in a thread."""
 
     loop: asyncio.AbstractEventLoop
     closed: bool
+    compressor: Compressor | None
+    """What was negotiated with the peer: as long as that is nothing, none of its messages may be compressed."""
 
     def __init__(self) -> None:
         super().__init__()
         self._expanding = False
-        self._behind: deque[tuple[int, int, int, bytes | memoryview]] = deque()
 
     def stop_reading(self) -> None:
         """Called when nothing is to be received for a while."""
@@ -37,6 +37,9 @@ class ExpandingReader(MessageReader):
 
     def _expand(self, body: bytes | memoryview, request_id: int, response_to: int) -> None:
         """Go on with the message within a compressed one; a large one is expanded in a thread."""
+        if self.compressor is None:
+            self.protocol_error(ProtocolError("Got an OP_COMPRESSED, and no compression was negotiated"))
+            return
         if compression.claimed_size(body) <= _LARGE_EXPANDED:
             try:
                 opcode, expanded = compression.decompress(body, self.max_message_size)
@@ -47,7 +50,6 @@ class ExpandingReader(MessageReader):
             return
         expanding = self.loop.run_in_executor(WORK, compression.decompress, body, self.max_message_size)
         self._expanding = True
-        # What comes meanwhile has to wait, so that replies stay in order; what is here already waits with us.
         self.stop_reading()
         expanding.add_done_callback(lambda done: self._expanded_in_thread(done, request_id, response_to))
 
@@ -63,8 +65,6 @@ class ExpandingReader(MessageReader):
             self._expanded(request_id, response_to, *expanding.result())
         else:
             self.protocol_error(ProtocolError(str(error)))
-        while self._behind and not self._expanding and not self.closed:
-            self.message_received(*self._behind.popleft())
 
     def _expanded(self, request_id: int, response_to: int, opcode: int, body: bytes) -> None:
         if opcode == OP_COMPRESSED:

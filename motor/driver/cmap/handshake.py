@@ -16,7 +16,6 @@ from motor._pymongo import add_server_api, client_metadata, compressor_for, comp
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.server_hello import read_hello
 from motor.driver.confidential import confidential
-from motor.driver.wire.reader import MAX_MESSAGE_SIZE
 
 if TYPE_CHECKING:
     from motor.driver.cmap.authentication import Authentication
@@ -63,8 +62,6 @@ async def shake_hands(
         )
     connection.service_id = hello.service_id
     connection.max_bson_size = hello.max_bson_size
-    # No server has more, and one that says so could make us set aside gigabytes for a message.
-    connection.max_message_size = min(hello.max_message_size, MAX_MESSAGE_SIZE)
     connection.max_write_batch_size = hello.max_write_batch_size
     connection.max_wire_version = hello.max_wire_version
     connection.is_replica_set_member = hello.server_type in _REPLICA_SET_MEMBERS

@@ -14,7 +14,14 @@ from pymongo.hello import Hello
 from motor._pymongo import Address
 from motor.driver.cmap.errors import ANOTHER_SERVER, format_address
 
-_LISTS = ("hosts", "passives", "arbiters", "compression", "saslSupportedMechs")
+MOST_MEMBERS = 50
+"""How many members a replica set may have, by MongoDB's own limit; a hello names no more as hosts, as passives, or as
+arbiters.
+"""
+
+_MEMBERS = ("hosts", "passives", "arbiters")
+
+_LISTS = (*_MEMBERS, "compression", "saslSupportedMechs")
 
 _LIMITS = ("maxBsonObjectSize", "maxMessageSizeBytes", "maxWriteBatchSize")
 
@@ -69,6 +76,10 @@ def read_hello(document: dict[str, Any], address: Address, awaitable: bool = Fal
             value = document[name]
             if not isinstance(value, kind) and not (value is None and name in _OPTIONAL):
                 raise _nonsense(address, name, value)
+    for name in _MEMBERS:
+        count = len(document.get(name, ()))
+        if count > MOST_MEMBERS:
+            raise _told(address, f"{count} {name}, where a replica set has {MOST_MEMBERS} members at most")
     for name in _LISTS:
         if not all(isinstance(item, str) for item in document.get(name, ())):
             raise _nonsense(address, name, document[name])
@@ -87,4 +98,8 @@ def _nonsense(address: Address, name: str, value: Any) -> ProtocolError:
     shown = repr(value)
     if len(shown) > 100:
         shown = f"{shown[:100]}..."
-    return ProtocolError(f"{format_address(address)} described itself with a {name} of {shown}{ANOTHER_SERVER}")
+    return _told(address, f"a {name} of {shown}")
+
+
+def _told(address: Address, what: str) -> ProtocolError:
+    return ProtocolError(f"{format_address(address)} described itself with {what}{ANOTHER_SERVER}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Collection, Sequence
 
 from bson.objectid import ObjectId
@@ -17,6 +18,7 @@ from pymongo.errors import (
     NetworkTimeout,
     NotPrimaryError,
     OperationFailure,
+    ProtocolError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
     WriteError,
@@ -32,6 +34,8 @@ from pymongo.topology_description import (
 
 from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address, topology_description_after_srv_poll
 from motor.driver import timeouts
+from motor.driver.cmap.errors import ANOTHER_SERVER
+from motor.driver.cmap.server_hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.owner import Owner
@@ -40,10 +44,15 @@ from motor.driver.sdam.selection import AddressSelector, Selector, selection_err
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvPoller
-from motor.driver.sessions.cluster_clock import ClusterClock
+from motor.driver.sessions.cluster_clock import ClusterClock, bounded
 from motor.driver.sessions.server_session import ServerSessionPool
 
 _MAX_CACHED_SELECTORS = 64
+
+_MOST_SERVERS = 3 * MOST_MEMBERS
+"""How many servers there may be by what they say themselves, and how many of them may be new within
+heartbeatFrequencyMS: as many as one hello may name. Seeds are not counted.
+"""
 
 _LOAD_BALANCED_WIRE_VERSION = 13
 
@@ -67,6 +76,7 @@ class Topology:
         self._servers: dict[Address, Server] = {}
         self._reached: set[Address] = set()
         self._removed: list[Server] = []
+        self._named: deque[float] = deque()
         self._suitable: dict[int, tuple[Selector, list[Server]]] = {}
         self._changed: asyncio.Future[None] = owner.loop.create_future()
         self._srv_poller: SrvPoller | None = None
@@ -173,14 +183,15 @@ class Topology:
     def update(self, description: ServerDescription, interrupt: bool = False) -> None:
         """Take in what a monitor found out about one server.
 
-        If it found that the server is gone, its connections are closed: with `interrupt` those in use, too.
+        If it found that the server is gone, its connections are closed: with `interrupt` those in use, too. Raises what
+        is wrong with a description that makes no sense.
         """
         address = description.address
         if self.closed or not self.description.has_server(address):
             return
         if description.is_server_type_known:
             self._reached.add(address)
-        self.clock.advance(description.cluster_time)
+        self.clock.advance(bounded(description.cluster_time))
         self._process(description)
         server = self._servers.get(address)
         if server is not None and description.error is not None:
@@ -278,11 +289,28 @@ class Topology:
         if is_stale_description(previous, description):
             return
         new = updated_topology_description(self.description, description)
+        self._check_named(new)
         with self.owner.undisturbed():
             self._make_ready(description, new)
             if previous != description:
                 self.events.server_changed(previous, description)
             self._replace(new, quiet=previous == description)
+
+    def _check_named(self, new: TopologyDescription) -> None:
+        """Raises ProtocolError for more servers than there can be, at once or in a while: each is connected to, and may
+        name others.
+        """
+        known = self.description.server_descriptions()
+        named = sum(address not in known for address in new.server_descriptions())
+        if not named:
+            return
+        now = time.monotonic()
+        while self._named and self._named[0] < now - self.settings.heartbeat_frequency:
+            self._named.popleft()
+        all_named = set(new.server_descriptions()).difference(self.settings.seeds)
+        if len(all_named) > _MOST_SERVERS or len(self._named) + named > _MOST_SERVERS:
+            raise ProtocolError(f"More than {_MOST_SERVERS} servers are named by those that are known{ANOTHER_SERVER}")
+        self._named.extend([now] * named)
 
     def _make_ready(self, description: ServerDescription, new: TopologyDescription) -> None:
         """The pool has to be ready before anybody can select its server."""

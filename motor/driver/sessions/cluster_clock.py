@@ -8,6 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import bson
+
+LARGEST_CLUSTER_TIME = 4 * 1024
+"""The largest ``$clusterTime``, in bytes of BSON, that is passed on to every server. MongoDB's have about a hundred."""
+
+
+def bounded(cluster_time: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A ``$clusterTime`` that may be passed on; ``None`` if it is too large for that."""
+    return cluster_time if cluster_time and len(bson.encode(cluster_time)) <= LARGEST_CLUSTER_TIME else None
+
 
 class ClusterClock:
     """Holds the latest ``$clusterTime`` document."""

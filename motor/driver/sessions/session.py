@@ -136,9 +136,11 @@ class Session:
         if addition:
             command["readConcern"] = {**command.get("readConcern", {}), **addition}
 
-    def advance(self, reply: Mapping[str, Any]) -> None:
-        """Take note of the times that a reply tells, and of the way back to its transaction."""
-        self.advance_cluster_time(reply.get("$clusterTime"))
+    def advance(self, reply: Mapping[str, Any], cluster_time: Mapping[str, Any] | None) -> None:
+        """Take note of the times that a reply tells, and of the way back to its transaction; `cluster_time` is its own,
+        if it may be passed on.
+        """
+        self.advance_cluster_time(cluster_time)
         self.advance_operation_time(reply.get("operationTime"))
         if self.snapshot and self.snapshot_time is None:
             self.snapshot_time = reply.get("cursor", reply).get("atClusterTime")

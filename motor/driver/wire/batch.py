@@ -13,6 +13,7 @@ from typing import Any
 import bson
 from bson.codec_options import CodecOptions
 from bson.errors import InvalidBSON
+from pymongo.errors import ProtocolError
 
 from motor.driver.wire.garbage import CollectorPaused
 
@@ -24,6 +25,9 @@ LARGE_REPLY = 320 * 1024
 
 PIECE = 128 * 1024
 """Two milliseconds of decoding. Smaller pieces would set the collector off more often, and so its full passes."""
+
+MOST_FIELDS = 64
+"""How many fields a cursor's reply may have, and its cursor, too. Servers send about ten."""
 
 _INT32 = struct.Struct("<i")
 _EMPTY_ARRAY = b"\5\0\0\0\0"
@@ -100,7 +104,10 @@ class EncodedBatch:
 
 
 def split_batch(document: memoryview) -> tuple[bytes, EncodedBatch] | None:
-    """Cut the batch out of a cursor reply: the reply with an empty batch, and the batch. ``None`` if it holds none."""
+    """Cut the batch out of a cursor reply: the reply with an empty batch, and the batch. ``None`` if it holds none.
+
+    Raises :class:`~pymongo.errors.ProtocolError` for more than MOST_FIELDS in the reply, or in its cursor.
+    """
     cursor = _find(document, (b"cursor",), _DOCUMENT)
     if cursor is None:
         return None
@@ -127,17 +134,22 @@ def split_batch(document: memoryview) -> tuple[bytes, EncodedBatch] | None:
 
 def _find(document: memoryview, names: tuple[bytes, ...], kind: int) -> tuple[int, int] | None:
     """The bounds of the value of the first element with one of `names`, if it is of type `kind`."""
+    found: tuple[int, int, int] | None = None
     position = 4
     end = len(document) - 1
+    count = 0
     while position < end:
+        if count == MOST_FIELDS:
+            raise ProtocolError(f"a cursor's reply of {len(document)} bytes has more than {MOST_FIELDS} fields")
+        count += 1
         element_kind = document[position]
         name = _cstring(document, position + 1)
         position += 2 + len(name)
         size = _value_size(document, position, element_kind)
-        if name in names:
-            return (position, position + size) if element_kind == kind else None
+        if found is None and name in names:
+            found = element_kind, position, position + size
         position += size
-    return None
+    return found[1:] if found is not None and found[0] == kind else None
 
 
 def _cstring(document: memoryview, position: int) -> bytes:

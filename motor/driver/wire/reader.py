@@ -9,6 +9,11 @@ from motor.driver.wire.header import HEADER
 MAX_MESSAGE_SIZE = 48_000_000
 """The default of the server's maxMessageSizeBytes."""
 
+STRANGERS_MESSAGE_SIZE = 1_000_000
+"""The largest message, in bytes, that is taken from a server that has not been authenticated, or never is: it says
+hello, which takes some thousand bytes at most.
+"""
+
 _SMALL = 16 * 1024
 """The size of the buffer that small messages share. A thousand connections have a thousand of them."""
 
@@ -34,7 +39,7 @@ class MessageReader:
     )
 
     def __init__(self) -> None:
-        self.max_message_size = MAX_MESSAGE_SIZE
+        self.max_message_size = STRANGERS_MESSAGE_SIZE
         self.bytes_received = 0
         self._buffer = bytearray(_SMALL)
         self._view = memoryview(self._buffer)
@@ -110,6 +115,10 @@ class MessageReader:
     def _bad_length(self, length: int) -> ProtocolError:
         if length <= HEADER.size:
             return ProtocolError(f"Message length ({length!r}) not longer than standard message header size (16)")
+        if self.max_message_size == STRANGERS_MESSAGE_SIZE:
+            return ProtocolError(
+                f"Message length ({length!r}) is larger than {STRANGERS_MESSAGE_SIZE}, the most before authentication"
+            )
         return ProtocolError(
             f"Message length ({length!r}) is larger than server max message size ({self.max_message_size!r})"
         )
