@@ -26,6 +26,9 @@ _FRUGAL_BATCH_SIZE = 768 * 1024
 _MAX_BATCH_COUNT = 1000
 """How many chunks are asked for at a time, however small they are."""
 
+_CUT_SIZE = 256 * 1024
+"""How many bytes of a batch are cut into chunks before these are counted."""
+
 _INT32 = struct.Struct("<i")
 
 _DATA_FIELD = b"\5data\0"
@@ -38,10 +41,10 @@ class ChunkCursor(ServerCursor):
         assert self._undecoded is not None
         batch, self._undecoded = self._undecoded, None
         while batch:
-            # One after the other: a small compressed reply may hold millions.
-            if len(self.documents) == self.batch_size:
+            # Little by little: a small compressed reply may hold millions.
+            self.documents.extend(batch.cut(_CUT_SIZE))
+            if len(self.documents) > self.batch_size:
                 raise ProtocolError(f"the server sent more than the {self.batch_size} chunks that it was asked for")
-            self.documents.extend(batch.cut(1))
         self.retrieved += len(self.documents)
 
     async def ask_ahead(self) -> None:
