@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from motor.api.gridfs.grid_out import AgnosticGridOut
+from motor.driver.timeouts import Timer
 
 UNKNOWN_TYPE = "application/octet-stream"
 
@@ -153,7 +154,7 @@ async def read(grid_out: AgnosticGridOut, part: range) -> AsyncGenerator[bytes, 
 @contextmanager
 def time_limit(seconds: float, give_up: Callable[[], object]) -> Iterator[None]:
     """Call `give_up`, which closes the client's connection, unless the block is left within so many seconds."""
-    timer = asyncio.get_running_loop().call_later(seconds, give_up)
+    timer = Timer(asyncio.get_running_loop(), seconds, give_up)
     try:
         yield
     finally:

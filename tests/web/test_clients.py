@@ -124,12 +124,15 @@ async def test_a_client_that_takes_nothing_is_cut_off(framework: str, uri: str, 
             with suppress(ConnectionError):
                 await reader.read(2 * SIZE)
             assert len(reader.received) < SIZE
-        # One that takes what it is sent is not, also where its connection is idle then.
-        async with aiohttp.ClientSession() as session:
-            for _ in range(2):
-                async with session.get(site.url("large.bin"), headers={"Range": "bytes=0-999999"}) as response:
-                    assert await response.read() == contents[:1_000_000]
-                    await asyncio.sleep(0.5)
+    # One that takes what it is sent is not, also where its connection is idle then.
+    async with (
+        serving(framework, uri, large, Hooks(write_timeout=1)) as site,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
+    ):
+        for pause in (1.5, 0):
+            async with session.get(site.url("large.bin"), headers={"Range": "bytes=0-999999"}) as response:
+                assert await response.read() == contents[:1_000_000]
+            await asyncio.sleep(pause)
 
 
 async def test_a_slow_client(site: Site, contents: bytes):
