@@ -39,6 +39,7 @@ __all__ = ["Server"]
 
 _HOST = "127.0.0.1"
 _PROGRAM = "secantusd-py"
+_UMASK = 0o077  # nobody else reads what the server writes
 _PYTHON_WITHOUT_SECANTUSDB = (3, 14)  # as the marker in pyproject.toml has it
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
@@ -63,6 +64,7 @@ class Server:
 
     :param port: the port to listen on, 0 for a free one.
     :param path: a folder for the data, made if missing and kept afterwards; None for a temporary one, which is removed.
+        Its files are for this user only, and so is the folder, unless it is there already and has something in it.
     :param arguments: more command line flags for the server, such as ``"--auth"``; ``secantusd-py --help`` lists
         them. A configuration file is read only if one of them names it, and host, port and folder stay as they are.
     :raises TypeError: for an argument of the wrong type.
@@ -227,6 +229,7 @@ def _start(port: int, wanted_path: Path | None, arguments: Sequence[str]) -> _Ru
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            umask=_UMASK,
             # Ctrl-C in a terminal is for the parent, which may still need the server to clean up.
             start_new_session=True,
         )
@@ -243,7 +246,10 @@ def _start(port: int, wanted_path: Path | None, arguments: Sequence[str]) -> _Ru
 
 def _prepare(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not any(path.iterdir()):
+            with suppress(PermissionError):  # it is somebody else's, who lets this user in
+                path.chmod(0o700)
         with tempfile.TemporaryFile(dir=path):
             pass
     except FileExistsError:

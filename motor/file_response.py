@@ -4,24 +4,30 @@ its bytes to send. Both :mod:`motor.web` and :mod:`motor.aiohttp` answer with it
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import mimetypes
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from gridfs import DEFAULT_CHUNK_SIZE
-from gridfs.errors import CorruptGridFile
-
 from motor.api.gridfs.grid_out import AgnosticGridOut
+from motor.driver.timeouts import Timer
 
 UNKNOWN_TYPE = "application/octet-stream"
 
 CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since", "If-Range", "Range")
 """The request's headers that :func:`evaluate` reads."""
+
+WRITE_TIMEOUT = 60.0
+"""How many seconds a client has for each piece of a file, which is 256 KB at most, unless the application says it."""
+
+ALWAYS = {"X-Content-Type-Options": "nosniff"}
+"""Headers of every answer. A file is of the type that is said, whatever a browser finds in it."""
 
 NOT_OF_AN_ERROR = ("Cache-Control", "Content-Encoding", "Content-Type", "Expires")
 """Headers that describe the file, and so have no place on an answer that has nothing of it."""
@@ -75,11 +81,20 @@ def content_type(grid_out: AgnosticGridOut, path: str | None) -> str:
 
 
 def caching(seconds: float) -> dict[str, str]:
-    """The headers that let the file be used for so many seconds without asking; with 0, they say no time."""
+    """The headers that let the file be used for so many seconds without asking; with 0 they say no time, and that only
+    the client itself may keep it.
+    """
     if seconds <= 0:
-        return {"Cache-Control": "public"}
+        return {"Cache-Control": "private"}
     expires = datetime.now(timezone.utc) + timedelta(seconds=seconds)
     return {"Cache-Control": f"max-age={int(seconds)}", "Expires": http_date(expires)}
+
+
+def caching_of_authorized(cache_control: str | None) -> str:
+    """The ``Cache-Control`` of an answer to a request with ``Authorization``, of what it would be for anybody."""
+    directives = [each.strip() for each in (cache_control or "").split(",")]
+    kept = [each for each in directives if each and not each.lower().startswith(("public", "private", "s-maxage"))]
+    return ", ".join(["private", *kept])
 
 
 def evaluate(
@@ -128,17 +143,22 @@ def parse_range(value: str, length: int) -> range | None:
 
 async def read(grid_out: AgnosticGridOut, part: range) -> AsyncGenerator[bytes, None]:
     """The bytes of `part`, piece by piece. When it is closed, nothing more is read."""
-    grid_out.seek(part.start)
-    left = len(part)
     try:
-        while left:
-            data = await grid_out.read(min(DEFAULT_CHUNK_SIZE, left))
-            if not data:
-                raise CorruptGridFile(f"{grid_out.filename!r} ends {left} bytes before its length, {grid_out.length}")
-            left -= len(data)
-            yield data
+        async with aclosing(grid_out._pieces(part)) as pieces:
+            async for piece in pieces:
+                yield piece
     finally:
         await grid_out.close()
+
+
+@contextmanager
+def time_limit(seconds: float, give_up: Callable[[], object]) -> Iterator[None]:
+    """Call `give_up`, which closes the client's connection, unless the block is left within so many seconds."""
+    timer = Timer(asyncio.get_running_loop(), seconds, give_up)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _partial(part: range, length: int) -> Answer:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bson.errors import InvalidId
 from gridfs.errors import NoFile
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import GZipContentEncoding, HTTPError, RequestHandler
@@ -33,8 +34,13 @@ class GridFSHandler(RequestHandler):
     gets the whole file. What the file's type is comes from its ``contentType``, from that in its metadata, or from its
     name; what nobody knows is ``application/octet-stream``, which a browser saves and doesn't run.
 
-    For how long a client may use a file before it asks again is for :meth:`get_cache_time` to say. No more than a few
-    megabytes of the file are in memory, however slowly the client reads; when it is gone, nothing more is read.
+    For how long a client may use a file before it asks again is for :meth:`get_cache_time` to say.
+    ``Cache-Control: public`` is for :meth:`set_extra_headers` to say; without either it is ``private``, as it always is
+    when the request has an ``Authorization`` header. Every answer has ``X-Content-Type-Options: nosniff``.
+
+    However slowly the client reads, little more than a megabyte of the file is in memory, or one of its chunks if they
+    are larger than that. Who doesn't take 256 KB in :attr:`write_timeout` seconds is cut off; when the client is gone,
+    nothing more is read.
 
     Where it is mapped to, it is given two arguments:
 
@@ -43,8 +49,20 @@ class GridFSHandler(RequestHandler):
 
     .. versionchanged:: 4.0
        It sends ranges, heeds ``If-Match``, ``If-Unmodified-Since`` and lists in ``If-None-Match``, and takes a file of
-       unknown type for ``application/octet-stream``, no longer for HTML.
+       unknown type for ``application/octet-stream``, no longer for HTML. ``Cache-Control`` is ``private`` by default,
+       no longer ``public``.
     """
+
+    write_timeout: float = file_response.WRITE_TIMEOUT
+    """How many seconds a client has for each 256 KB, or less at the end. Set it in a subclass.
+
+    .. versionadded:: 4.0
+    """
+
+    def set_default_headers(self) -> None:
+        """What goes with every answer, also with an error."""
+        for name, value in file_response.ALWAYS.items():
+            self.set_header(name, value)
 
     def initialize(self, database: MotorDatabase[Any], root_collection: str = "fs") -> None:
         """Tornado passes on the arguments that the handler was mapped with."""
@@ -128,9 +146,13 @@ class GridFSHandler(RequestHandler):
         self.set_header("Last-Modified", file_response.http_date(modified))
         self.set_header("Etag", file_response.etag(grid_out))
         self.set_header("Content-Type", mime_type)
-        for name, value in file_response.caching(self.get_cache_time(path, modified, mime_type)).items():
+        caching = file_response.caching(self.get_cache_time(path, modified, mime_type))
+        for name, value in (caching | file_response.ALWAYS).items():
             self.set_header(name, value)
         self.set_extra_headers(path, grid_out)
+        if "Authorization" in self.request.headers:
+            said = file_response.caching_of_authorized(self._headers.get("Cache-Control"))
+            self.set_header("Cache-Control", said)
 
     def _evaluate(self, grid_out: MotorGridOut, include_body: bool) -> file_response.Answer:
         asked = self.request.headers
@@ -150,4 +172,11 @@ class GridFSHandler(RequestHandler):
             async with aclosing(file_response.read(grid_out, part)) as chunks:
                 async for chunk in chunks:
                     self.write(chunk)
-                    await self.flush()
+                    with file_response.time_limit(self.write_timeout, self._cut_off):
+                        await self.flush()
+
+    def _cut_off(self) -> None:
+        connection = self.request.connection
+        if isinstance(connection, HTTP1Connection) and connection.stream is not None:
+            # The stream's end wakes who waits for it to be written to; the connection's would forget them.
+            connection.stream.close()

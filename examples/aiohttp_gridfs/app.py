@@ -4,7 +4,7 @@ import argparse
 import functools
 import mimetypes
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ ADDRESS = "127.0.0.1"
 PAGE = Path(__file__).with_name("page")
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src data:; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'self'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-def application(database: AsyncIOMotorDatabase[dict[str, Any]]) -> web.Application:
-    """The web server's, for the files in the bucket "fs" of that database."""
+def application(database: AsyncIOMotorDatabase[dict[str, Any]], max_size: int) -> web.Application:
+    """The web server's, for the files in the bucket "fs" of that database, of `max_size` bytes at most."""
     bucket = AsyncIOMotorGridFSBucket(database)
     files = AIOHTTPGridFS(database, set_extra_headers=isolate)
 
@@ -45,10 +45,11 @@ def application(database: AsyncIOMotorDatabase[dict[str, Any]]) -> web.Applicati
         return web.json_response(list(listed.values()))
 
     async def store(request: web.Request) -> web.Response:
-        # From the network into the database as it comes: a file of any size takes a few chunks of memory.
+        # From the network into the database as it comes: a file of any size takes a few chunks of memory. Of one that
+        # is refused on the way nothing stays.
         kind = request.headers.get("Content-Type")
         metadata = {"contentType": kind} if kind else None
-        await bucket.upload_from_stream(request.match_info["filename"], request.content, metadata=metadata)
+        await bucket.upload_from_stream(request.match_info["filename"], body(request, max_size), metadata=metadata)
         return web.Response(status=201)
 
     async def delete(request: web.Request) -> web.Response:
@@ -69,10 +70,20 @@ def application(database: AsyncIOMotorDatabase[dict[str, Any]]) -> web.Applicati
     return made
 
 
+async def body(request: web.Request, max_size: int) -> AsyncIterator[bytes]:
+    """What is sent, piece by piece. More than `max_size` bytes are refused, at once if they are announced."""
+    received = 0
+    async for data in request.content.iter_any():
+        received += len(data)
+        size = max(received, request.content_length or 0)
+        if size > max_size:
+            raise web.HTTPRequestEntityTooLarge(max_size, size)
+        yield data
+
+
 def isolate(response: web.StreamResponse, grid_out: Any) -> None:
     """A file may be a web page that somebody has stored: as a stranger, not as a part of this site."""
     response.headers["Content-Security-Policy"] = "sandbox"
-    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 @web.middleware
@@ -97,14 +108,20 @@ def main() -> None:
     parser.add_argument("--uri", help="the database (default: an embedded server is started)")
     parser.add_argument("--db", default="test", help="the name of the database (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8890, help="the web server's port (default: %(default)s)")
+    parser.add_argument(
+        "--max-size", type=int, default=1000, help="how many megabytes a file may have (default: %(default)s)"
+    )
     options = parser.parse_args()
     with ExitStack() as stack:
-        uri = options.uri or stack.enter_context(motor.embedded.Server()).uri
-        print(f"The database is {uri}", flush=True)
+        uri = options.uri
+        if not uri:
+            uri = stack.enter_context(motor.embedded.Server()).uri
+            print(f"The database is {uri}", flush=True)  # no other, whose address may hold a password
         client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(uri, serverSelectionTimeoutMS=2000)
         stack.callback(client.close)
         listener = stack.enter_context(socket.create_server((ADDRESS, options.port)))
-        web.run_app(application(client[options.db]), sock=listener, print=functools.partial(print, flush=True))
+        made = application(client[options.db], options.max_size * 1_000_000)
+        web.run_app(made, sock=listener, print=functools.partial(print, flush=True))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ async def service(uri: str) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as asking,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as asking,
     ):
         yield asking
     async with AsyncIOMotorClient[dict[str, Any]](uri) as client:

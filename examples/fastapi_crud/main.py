@@ -18,8 +18,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8891, help="the web server's port (default: %(default)s)")
     options = parser.parse_args()
     with ExitStack() as stack:
-        uri = options.uri or os.environ.get("MONGODB_URI") or stack.enter_context(motor.embedded.Server()).uri
-        print(f"The database is {uri}", flush=True)
+        uri = options.uri or os.environ.get("MONGODB_URI")
+        if not uri:
+            uri = stack.enter_context(motor.embedded.Server()).uri
+            print(f"The database is {uri}", flush=True)  # no other, whose address may hold a password
         uvicorn.run(create_app(uri, options.db), port=options.port)
 
 

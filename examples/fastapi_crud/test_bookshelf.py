@@ -1,6 +1,7 @@
 """The service, asked as its users would."""
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -94,13 +95,31 @@ async def test_what_makes_no_sense_is_refused(service: httpx.AsyncClient) -> Non
         assert (await service.get(path)).status_code == 422, path
 
 
+async def test_strangers_are_refused(service: httpx.AsyncClient) -> None:
+    # A page from elsewhere whose name leads here, and what such a page may send without being asked whether it may.
+    assert (await service.get("/books", headers={"Host": "example.com"})).status_code == 400
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        sent = await service.post("/books", content=json.dumps(EMMA), headers={"Content-Type": kind})
+        assert sent.status_code == 422, kind
+    # More than any book.
+    assert (await service.post("/books", json={**EMMA, "title": 20_000 * "x"})).status_code == 413
+    assert (await service.get("/books")).json() == {"books": [], "total": 0}
+
+
+async def test_a_query_is_no_operator(service: httpx.AsyncClient) -> None:
+    await add(service, EMMA)
+    for name, value in (("author", '{"$ne": ""}'), ("author", "$ne"), ("author[$ne]", ""), ("$where", "1")):
+        found = (await service.get("/books", params={name: value})).json()
+        assert found["total"] == (0 if name == "author" else 1), name
+
+
 async def test_a_database_that_goes_away_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with AsyncExitStack() as stack:
         async with motor.embedded.Server(path=tmp_path) as server:
             monkeypatch.setenv("MONGODB_URI", server.uri)
             port, app = server.port, create_app()
             await stack.enter_async_context(app.router.lifespan_context(app))
-            service = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+            service = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
             await stack.enter_async_context(service)
             assert (await service.get("/health")).json() == {"database": "there"}
         away = await asyncio.wait_for(service.get("/health"), 60)  # a service that hangs fails the test

@@ -16,11 +16,14 @@ from typing import Annotated, Any
 import uvicorn
 from bson import json_util
 from bson.errors import BSONError
-from fastapi import Body, FastAPI, Header
+from fastapi import Body, Depends, FastAPI, Header, HTTPException
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError, WriteError
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import Response
+from starlette.types import Scope
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -29,6 +32,16 @@ log = logging.getLogger("uvicorn.error")
 
 TOO_OLD = {260, 280, 286}
 """InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
+
+MAX_PAGES = 200
+"""Each has a change stream, which takes a connection to the database."""
+
+MAX_BODY_BYTES = 64 * 1024
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 parser = argparse.ArgumentParser(description="Show what changes in a MongoDB collection, as server-sent events.")
 parser.add_argument("--uri", help="the database to watch, a replica set (default: an embedded server is started)")
@@ -44,21 +57,38 @@ source = things_name if options.uri else f"{things_name} {uuid.uuid4()}"
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
-        uri = options.uri or (await stack.enter_async_context(motor.embedded.Server())).uri
-        print(f"The database is {uri}", flush=True)
-        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(uri, serverSelectionTimeoutMS=2000)
+        uri = options.uri
+        if not uri:
+            uri = (await stack.enter_async_context(motor.embedded.Server())).uri
+            print(f"The database is {uri}", flush=True)  # no other, whose address may hold a password
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
+            uri, serverSelectionTimeoutMS=2000, maxPoolSize=MAX_PAGES + 10
+        )
         stack.callback(client.close)
+        app.state.pages = 0
         app.state.things = client[options.db][options.collection]
         yield
 
 
 app = FastAPI(lifespan=lifespan)
 server = uvicorn.Server(uvicorn.Config(app, port=options.port, timeout_graceful_shutdown=5))
+app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
 # Under no other name: a page from elsewhere could have its own name lead here.
 app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
 
-@app.get("/changes", response_class=EventSourceResponse)
+async def place() -> AsyncIterator[None]:
+    """For one more page, if there is one left, until it is gone."""
+    if app.state.pages >= MAX_PAGES:
+        raise HTTPException(503, "There are too many pages open.")
+    app.state.pages += 1
+    try:
+        yield
+    finally:
+        app.state.pages -= 1
+
+
+@app.get("/changes", response_class=EventSourceResponse, dependencies=[Depends(place)])
 async def changes(last_event_id: Annotated[str | None, Header()] = None) -> AsyncIterator[ServerSentEvent]:
     token = token_in(last_event_id)
     if last_event_id and token is None:
@@ -97,16 +127,28 @@ def token_in(event_id: str | None) -> Mapping[str, Any] | None:
     try:
         found = json_util.loads(event_id or "null")
         return dict(found["token"]) if found["source"] == source else None
-    except (BSONError, KeyError, TypeError, ValueError):
+    except (BSONError, KeyError, RecursionError, TypeError, ValueError):
         return None
 
 
 @app.post("/things", status_code=201)
 async def insert(document: Annotated[dict[str, Any], Body()]) -> str:
-    return str((await app.state.things.insert_one(document)).inserted_id)
+    try:
+        return str((await app.state.things.insert_one(document)).inserted_id)
+    except (BSONError, OverflowError, WriteError) as error:
+        raise HTTPException(422, f"It cannot be stored: {type(error).__name__}") from error
 
 
-app.mount("/", StaticFiles(directory=Path(__file__).with_name("page"), html=True))
+class Page(StaticFiles):
+    """The page's files."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(HEADERS)
+        return response
+
+
+app.mount("/", Page(directory=Path(__file__).with_name("page"), html=True))
 
 if __name__ == "__main__":
     server.run()

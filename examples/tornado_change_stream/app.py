@@ -20,7 +20,7 @@ import motor.embedded
 from motor.motor_tornado import MotorClient
 
 from feed import Document
-from handlers import MAX_PAGES, application, send_away
+from handlers import MAX_MESSAGE_BYTES, MAX_PAGES, application, send_away
 
 ADDRESS = "127.0.0.1"
 """This machine only: whoever can open the page can insert documents."""
@@ -52,7 +52,7 @@ async def serve(chosen: argparse.Namespace) -> None:
         if uri is None:
             uri = (await stack.enter_async_context(motor.embedded.Server())).uri
             source += f" {uuid.uuid4()}"  # with no data the next time
-            print(f"The database is {uri}", flush=True)
+            print(f"The database is {uri}", flush=True)  # no other, whose address may hold a password
         # So long may it be gone before the page says so.
         client: MotorClient[Document] = MotorClient(uri, serverSelectionTimeoutMS=2000, maxPoolSize=MAX_PAGES + 10)
         stack.callback(client.close)
@@ -60,7 +60,7 @@ async def serve(chosen: argparse.Namespace) -> None:
 
         app = application(collection, source)
         sockets = bind_sockets(chosen.port, ADDRESS)
-        server = HTTPServer(app)
+        server = HTTPServer(app, max_body_size=MAX_MESSAGE_BYTES)
         server.add_sockets(sockets)
         print(f"Open http://{ADDRESS}:{sockets[0].getsockname()[1]} (Ctrl-C to stop)", flush=True)
         await stopped.wait()

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -98,8 +98,13 @@ class AIOHTTPGridFS:
     gets the whole file. What the file's type is comes from its ``contentType``, from that in its metadata, or from its
     name; what nobody knows is ``application/octet-stream``, which a browser saves and doesn't run.
 
-    For how long a client may use a file before it asks again is for `get_cache_time` to say. No more than a few
-    megabytes of the file are in memory, however slowly the client reads; when it is gone, nothing more is read.
+    For how long a client may use a file before it asks again is for `get_cache_time` to say. ``Cache-Control: public``
+    is for `set_extra_headers` to say; without either it is ``private``, as it always is when the request has an
+    ``Authorization`` header. Every answer has ``X-Content-Type-Options: nosniff``.
+
+    However slowly the client reads, little more than a megabyte of the file is in memory, or one of its chunks if they
+    are larger than that. Who doesn't take 256 KB in :attr:`write_timeout` seconds is cut off; when the client is gone,
+    nothing more is read.
 
     :param database: an :class:`~motor.motor_asyncio.AsyncIOMotorDatabase`.
     :param root_collection: the bucket's name.
@@ -110,6 +115,13 @@ class AIOHTTPGridFS:
 
     .. versionchanged:: 4.0
        It sends ranges, and heeds ``If-Match``, ``If-Unmodified-Since`` and lists in ``If-None-Match``.
+       ``Cache-Control`` is ``private`` by default, no longer ``public``.
+    """
+
+    write_timeout: float = file_response.WRITE_TIMEOUT
+    """How many seconds a client has for each 256 KB, or less at the end. Set it on the handler.
+
+    .. versionadded:: 4.0
     """
 
     def __init__(
@@ -138,9 +150,9 @@ class AIOHTTPGridFS:
         if "filename" not in request.match_info:
             _refuse_route(request)
         if request.method not in ("GET", "HEAD"):
-            raise aiohttp.web.HTTPMethodNotAllowed(request.method, {"GET", "HEAD"})
+            raise aiohttp.web.HTTPMethodNotAllowed(request.method, {"GET", "HEAD"}, headers=file_response.ALWAYS)
         grid_out = await self._open(request)
-        response = self._described(request.path, grid_out)
+        response = self._described(request, grid_out)
         answer = _evaluate(request, response, grid_out)
         response.set_status(answer.status)
         response.headers.update(answer.headers)
@@ -150,7 +162,7 @@ class AIOHTTPGridFS:
         if answer.status is not HTTPStatus.NOT_MODIFIED:
             response.content_length = len(answer.part)
         if request.method == "GET":
-            await _send(request, response, grid_out, answer.part)
+            await self._send(request, response, grid_out, answer.part)
         return response
 
     async def _open(self, request: aiohttp.web.Request) -> AsyncIOMotorGridOut:
@@ -159,17 +171,46 @@ class AIOHTTPGridFS:
             return await self._get_gridfs_file(self._bucket, filename, request)
         except (NoFile, InvalidId, UnicodeEncodeError) as error:
             # Without its C extension aiohttp passes on a path that is not UTF-8, and cannot send it back.
-            raise aiohttp.web.HTTPNotFound(text=request.path.encode(errors="replace").decode()) from error
+            path = request.path.encode(errors="replace").decode()
+            raise aiohttp.web.HTTPNotFound(text=path, headers=file_response.ALWAYS) from error
 
-    def _described(self, path: str, grid_out: AsyncIOMotorGridOut) -> aiohttp.web.StreamResponse:
+    def _described(self, request: aiohttp.web.Request, grid_out: AsyncIOMotorGridOut) -> aiohttp.web.StreamResponse:
+        path = request.path
         mime_type = file_response.content_type(grid_out, path)
         response = aiohttp.web.StreamResponse()
         response.content_type = mime_type
         response.headers["Last-Modified"] = file_response.http_date(grid_out.upload_date)
         response.headers["Etag"] = file_response.etag(grid_out)
         response.headers.update(file_response.caching(self._get_cache_time(path, grid_out.upload_date, mime_type)))
+        response.headers.update(file_response.ALWAYS)
         self._set_extra_headers(response, grid_out)
+        if "Authorization" in request.headers:
+            said = file_response.caching_of_authorized(response.headers.get("Cache-Control"))
+            response.headers["Cache-Control"] = said
         return response
+
+    async def _send(
+        self,
+        request: aiohttp.web.Request,
+        response: aiohttp.web.StreamResponse,
+        grid_out: AsyncIOMotorGridOut,
+        part: range,
+    ) -> None:
+        left = len(part)
+        async with aclosing(file_response.read(grid_out, part)) as chunks:
+            async for chunk in chunks:
+                left -= len(chunk)
+                try:
+                    with self._time_limit(request):
+                        # Not before there is something to send: what goes wrong until then can still be answered.
+                        await response.prepare(request)
+                        await (response.write(chunk) if left else response.write_eof(chunk))
+                except OSError:
+                    return  # the client is gone; aiohttp raises whatever its connection ended with
+
+    def _time_limit(self, request: aiohttp.web.Request) -> AbstractContextManager[None]:
+        transport = request.transport
+        return file_response.time_limit(self.write_timeout, transport.abort) if transport else nullcontext()
 
 
 def _evaluate(
@@ -184,27 +225,11 @@ def _evaluate(
     return file_response.evaluate(conditions, etag, last_modified, int(grid_out.length), not response.compression)
 
 
-async def _send(
-    request: aiohttp.web.Request,
-    response: aiohttp.web.StreamResponse,
-    grid_out: AsyncIOMotorGridOut,
-    part: range,
-) -> None:
-    async with aclosing(file_response.read(grid_out, part)) as chunks:
-        async for chunk in chunks:
-            try:
-                # Not before there is something to send: what goes wrong until then can still be answered.
-                await response.prepare(request)
-                await response.write(chunk)
-            except OSError:
-                return  # the client is gone; aiohttp raises whatever its connection ended with
-
-
 def _refuse_route(request: aiohttp.web.Request) -> NoReturn:
     resource = request.match_info.route.resource
     route = request.path if resource is None else resource.canonical
     raise aiohttp.web.HTTPInternalServerError(
-        text=f'Bad AIOHTTPGridFS route "{route}", requires a {{filename}} variable'
+        text=f'Bad AIOHTTPGridFS route "{route}", requires a {{filename}} variable', headers=file_response.ALWAYS
     )
 
 

@@ -5,6 +5,7 @@ import io
 import uuid
 import wave
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,7 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, expect
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from tests.examples.bodies import answer, chunked
 from tests.examples.programs import EXAMPLES, PATIENCE, Program, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -138,6 +140,36 @@ async def test_strangers_are_refused(program: Program):
                 assert response.status == 405
         async with session.get(f"{program.url}/app.py") as response:
             assert response.status == 404
+
+
+async def test_a_file_has_a_limit(server_uri: str, stored: AsyncIOMotorDatabase):
+    arguments = ["--uri", server_uri, "--db", stored.name, "--port", "0", "--max-size", "1"]
+    async with running(EXAMPLE, *arguments) as program, aiohttp.ClientSession() as session:
+        put = "PUT /files/x\n"
+        announced = await answer(program.port, f"{put} Content-Length: 1000000000", b"x")
+        sent = await answer(program.port, f"{put} Transfer-Encoding: chunked", chunked(1_000_001))
+        assert announced.startswith(b"HTTP/1.1 413 ")
+        assert sent.startswith(b"HTTP/1.1 413 ")
+        for collection in ("fs.files", "fs.chunks"):
+            assert await stored[collection].count_documents({}) == 0
+        async with session.put(f"{program.url}/files/x", data=bytes(1_000_000)) as response:
+            assert response.status == 201
+        async with session.delete(f"{program.url}/files/x") as response:
+            assert response.status == 204
+
+
+async def test_a_list_has_a_limit(program: Program, stored: AsyncIOMotorDatabase):
+    now = datetime.now(timezone.utc)
+    files = [{"filename": f"{number}", "length": 0, "chunkSize": 1, "uploadDate": now} for number in range(110)]
+    await stored["fs.files"].insert_many(files)
+    async with aiohttp.ClientSession() as session, session.get(f"{program.url}/files") as response:
+        assert len(await response.json()) == 100
+    await stored["fs.files"].delete_many({})
+
+
+async def test_no_page_has_this_one_in_a_frame(program: Program):
+    async with aiohttp.ClientSession() as session, session.get(program.url) as response:
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
 async def test_a_database_that_is_not_there_is_said():

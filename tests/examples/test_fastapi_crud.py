@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import re
 import shlex
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.examples.bodies import answer, chunked
 from tests.examples.programs import EXAMPLES, PATIENCE, finish, running
 from tests.examples.readme import output
 
@@ -41,6 +43,37 @@ async def curl(session: aiohttp.ClientSession, command: str) -> str:
     headers = {"Content-Type": "application/json"}
     async with session.request(method, asked.url, data=asked.json, headers=headers) as response:
         return await response.text()
+
+
+async def test_strangers_are_refused():
+    book = {"title": "Emma", "author": "Austen", "year": 1815, "isbn": "9780000000001"}
+    async with running(EXAMPLE, "--port", "0") as program, aiohttp.ClientSession() as session:
+        address = f"{program.url}/books"
+        # A page whose own name leads here.
+        foreign = {"Host": "example.com"}
+        for asked in (session.get(address, headers=foreign), session.post(address, headers=foreign, json=book)):
+            async with asked as response:
+                assert response.status == 400
+        # What a page from elsewhere can send without asking first, and what it has to ask for.
+        for kind in ("text/plain", "application/x-www-form-urlencoded"):
+            async with session.post(address, data=json.dumps(book), headers={"Content-Type": kind}) as response:
+                assert response.status == 422
+        for method in ("POST", "PATCH", "DELETE"):
+            headers = {"Origin": "http://example.com", "Access-Control-Request-Method": method}
+            async with session.options(address, headers=headers) as response:
+                assert "Access-Control-Allow-Origin" not in response.headers
+                assert response.status == 405
+        async with session.get(address) as response:
+            assert await response.json() == {"books": [], "total": 0}
+
+
+async def test_a_body_has_a_limit():
+    async with running(EXAMPLE, "--port", "0") as program:
+        post = "POST /books\nContent-Type: application/json\n"
+        announced = await answer(program.port, f"{post} Content-Length: 1000000000")
+        sent = await answer(program.port, f"{post} Transfer-Encoding: chunked", chunked(20_000))
+    assert announced.startswith(b"HTTP/1.1 413 ")
+    assert sent.startswith(b"HTTP/1.1 413 ")
 
 
 async def test_it_answers_what_the_readme_shows():

@@ -1,5 +1,6 @@
 """The FastAPI example: a browser's EventSource goes on where it was, whatever broke in between."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
 from motor.motor_asyncio import AsyncIOMotorCollection
+from tests.examples.bodies import answer, chunked
 from tests.examples.line import line_to
 from tests.examples.programs import FASTAPI, Program, free_port, running, watching
 from tests.examples.writing import Writer, writing
@@ -91,7 +93,7 @@ async def test_the_last_event_id_is_where_it_goes_on(program: Program, things: A
             assert (await anext(again)).key == number + 1
             await again.aclose()  # type: ignore[attr-defined]
 
-        for nonsense in ("nonsense", "{}", '{"source": "other", "token": {}}', "[1]"):
+        for nonsense in ("nonsense", "{}", 5000 * "[", '{"source": "other", "token": {}}', "[1]"):
             lost = events(session, program.url, nonsense)
             assert [(await anext(lost)).kind for _ in range(2)] == ["lost", "watching"]
             await lost.aclose()  # type: ignore[attr-defined]
@@ -119,6 +121,51 @@ async def test_strangers_are_refused(program: Program, things: AsyncIOMotorColle
             async with session.post(f"{program.url}/things", data='{"a": 1}', headers=headers) as response:
                 assert response.status == 422
         assert await things.count_documents({}) == 0
+
+
+async def test_a_body_has_a_limit(program: Program):
+    post = "POST /things\nContent-Type: application/json\n"
+    announced = await answer(program.port, f"{post} Content-Length: 1000000000")
+    sent = await answer(program.port, f"{post} Transfer-Encoding: chunked", chunked(70_000))
+    assert announced.startswith(b"HTTP/1.1 413 ")
+    assert sent.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_what_cannot_be_stored_is_said(program: Program, things: AsyncIOMotorCollection):
+    await things.insert_one({"_id": 1})
+    async with aiohttp.ClientSession() as session:
+        for document in ('{"a": 99999999999999999999}', '{"_id": 1}', "[1]", "{", '{"a": ' + 9999 * "["):
+            headers = {"Content-Type": "application/json"}
+            async with session.post(f"{program.url}/things", data=document, headers=headers) as response:
+                assert response.status in (400, 422), document[:20]
+    assert await things.count_documents({}) == 1
+
+
+async def test_no_page_has_this_one_in_a_frame(program: Program):
+    async with aiohttp.ClientSession() as session:
+        for path in ("/", "/page.js"):
+            async with session.get(program.url + path) as response:
+                assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_there_is_a_limit_to_the_pages(program: Program):
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        pages = [events(session, program.url) for _ in range(200)]
+        for page in pages:
+            assert (await anext(page)).kind == "watching"
+        async with session.get(f"{program.url}/changes") as response:
+            assert response.status == 503
+        for page in pages:
+            await page.aclose()  # type: ignore[attr-defined]
+
+        async def one_more() -> int:
+            async with session.get(f"{program.url}/changes") as response:
+                return response.status
+
+        # Their places are free again, as soon as the server has noticed.
+        while await one_more() == 503:  # noqa: ASYNC110  # now and then is enough
+            await asyncio.sleep(0.02)
 
 
 async def test_a_browser_goes_on_by_itself(server_uri: str, things: AsyncIOMotorCollection, context: BrowserContext):

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from motor.motor_asyncio import AsyncIOMotorCollection
+from tests.examples.bodies import answer, chunked
 from tests.examples.programs import TORNADO, Program, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -41,6 +42,13 @@ async def test_pages_from_elsewhere_are_refused(app: Program):
             assert refused.value.status == status
         async with session.get(app.url, headers={"Host": "example.com"}) as response:
             assert response.status == 404
+
+
+async def test_a_body_has_a_limit(app: Program):
+    announced = await answer(app.port, "POST /\nContent-Length: 100000000")
+    sent = await answer(app.port, "POST /\nTransfer-Encoding: chunked", chunked(70_000))
+    assert announced.startswith(b"HTTP/1.1 400 ")
+    assert sent.startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import os
@@ -136,6 +137,52 @@ async def test_a_handler_gets_the_rest(scripted, stored):
         handler = Handler()
         await grid_out.stream_to_handler(handler)
         assert b"".join(handler.written) == DATA[position:]
+
+
+async def test_a_slow_client_s_file_is_read_a_small_batch_at_a_time(scripted, stored, server, monkeypatch):
+    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
+    held = []
+
+    class Slow:
+        written = 0
+
+        def write(self, chunk):
+            self.written += 1
+
+        async def flush(self):
+            # While it takes nothing the next chunk comes, and whatever else was asked for.
+            await server.until(lambda: self.written == 100 or sum(stored.batches) > self.written)
+            await asyncio.sleep(0.005)
+            held.append(sum(stored.batches) - self.written)
+
+    grid_out = await scripted.open_download_stream(1)
+    await grid_out.stream_to_handler(Slow())
+    # A batch comes with its first chunk, and the next one is there when its last has been given.
+    assert held == 32 * [2, 1, 3] + [2, 1, 1, 0]
+    assert stored.batches == 33 * [3] + [1]
+
+
+async def test_a_part_for_a_slow_client_costs_no_more_than_it_must(scripted, stored, monkeypatch):
+    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
+    grid_out = await scripted.open_download_stream(1)
+    for part, batches in (
+        (range(10, 20), [2]),
+        (range(CHUNK_SIZE, 4 * CHUNK_SIZE), [3]),
+        (range(CHUNK_SIZE, 4 * CHUNK_SIZE + 1), [3, 3]),
+        (range(len(DATA) - 1, len(DATA)), [1]),
+        (range(0), []),
+    ):
+        stored.batches.clear()
+        assert b"".join([piece async for piece in grid_out._pieces(part)]) == DATA[part.start : part.stop]
+        assert stored.batches == batches
+
+
+async def test_a_large_chunk_is_given_in_pieces(scripted, stored):
+    stored.add(2, DATA[:3_000_000], 2_000_000)
+    grid_out = await scripted.open_download_stream(2)
+    pieces = [piece async for piece in grid_out._pieces(range(1, 3_000_000))]
+    assert b"".join(pieces) == DATA[1:3_000_000]
+    assert max(map(len, pieces)) == 256 * 1024
 
 
 async def test_a_cursor_that_the_server_has_forgotten(scripted, stored, server):

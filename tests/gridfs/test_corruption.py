@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from bson.binary import Binary
+from bson.int64 import Int64
 from gridfs.errors import CorruptGridFile
+from pymongo.errors import ProtocolError
 
 import motor.driver.exchange
+from tests.driver.scripted import HEADER, OP_MSG, message
 
 DATA = bytes(range(25))
 
@@ -107,6 +111,29 @@ async def test_empty_chunks_behind_the_last_one_do_no_harm(scripted, stored, cou
     stored.add(1, DATA, 10)
     stored.chunks += [{"_id": f"extra {n}", "files_id": 1, "n": 3 + n, "data": b""} for n in range(count)]
     assert await (await scripted.open_download_stream(1)).read() == DATA
+
+
+async def test_a_server_that_sends_more_chunks_than_it_was_asked_for(scripted, stored, server):
+    """Millions of them fit into a small compressed reply. Each would take time on the event loop, and memory."""
+    stored.add(1, DATA, 10)
+    cursor = {"id": Int64(0), "ns": "db.fs.chunks", "firstBatch": 300_000 * [{}]}
+    flood = bytearray(message({"cursor": cursor, "ok": 1}, 0))
+
+    async def send(request):
+        HEADER.pack_into(flood, 0, len(flood), 1, request.id, OP_MSG)
+        await request.peer.send(flood)
+
+    grid_out = await scripted.open_download_stream(1)
+    server.script("find", send)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError, match="more than the 1000 chunks that it was asked for"):
+            await grid_out.readchunk()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The server's copy of what it sends, and ours.
+    assert peak < 3 * len(flood)
 
 
 async def test_chunks_that_other_programs_have_written(scripted, stored):

@@ -101,6 +101,18 @@ _SENT = ("status", "body", "Content-Type", "Content-Length")
 
 DELIBERATE = (
     Deliberate(
+        "Motor 3 offered every file to shared caches: the client alone may keep it, unless the application says so",
+        ("Cache-Control",),
+        lambda request, old, new: (old.part("Cache-Control"), new.part("Cache-Control")) == ("public", "private"),
+    ),
+    Deliberate(
+        "A browser is not to guess another type than the one that is said",
+        ("X-Content-Type-Options",),
+        lambda request, old, new: (
+            old.part("X-Content-Type-Options") is None and new.part("X-Content-Type-Options") == "nosniff"
+        ),
+    ),
+    Deliberate(
         "Motor 3 sent no ranges; that they can be asked for is said",
         ("Accept-Ranges",),
         lambda request, old, new: new.status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT),

@@ -33,6 +33,7 @@ class Hooks:
     file: Callable[..., Any] | None = None
     cache_time: Callable[..., float] | None = None
     headers: Callable[[Callable[[str, str], object], Any], object] | None = None
+    write_timeout: float | None = None
 
 
 @dataclass
@@ -121,6 +122,8 @@ def _tornado_application(site: Site, arguments: dict[str, Any], hooks: Hooks) ->
         _override(Handler, "get_cache_time", lambda self, *arguments: cache_time(*arguments))
     if headers := hooks.headers:
         _override(Handler, "set_extra_headers", lambda self, path, gridout: headers(self.set_header, gridout))
+    if hooks.write_timeout is not None:
+        Handler.write_timeout = hooks.write_timeout
     return Application([(r"/files/(.*)", Handler, arguments)])
 
 
@@ -147,6 +150,9 @@ def _aiohttp_application(site: Site, arguments: dict[str, Any], hooks: Hooks) ->
         arguments["set_extra_headers"] = lambda response, gridout: headers(response.headers.__setitem__, gridout)
     application = aiohttp.web.Application(middlewares=[note])
     resource = application.router.add_resource("/files/{filename:(?s:.*)}")
+    handler = AIOHTTPGridFS(**arguments)
+    if hooks.write_timeout is not None:
+        handler.write_timeout = hooks.write_timeout
     for method in ("GET", "HEAD"):
-        resource.add_route(method, AIOHTTPGridFS(**arguments))
+        resource.add_route(method, handler)
     return application

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from motor.file_response import UNKNOWN_TYPE, caching, content_type, etag
+from motor.file_response import UNKNOWN_TYPE, caching, caching_of_authorized, content_type, etag
 
 UPLOADED = datetime(2026, 1, 2, 3, 4, 5, 678000)
 
@@ -70,10 +70,26 @@ def test_etag():
 
 
 def test_caching():
-    assert caching(0) == caching(-1) == {"Cache-Control": "public"}
+    assert caching(0) == caching(-1) == {"Cache-Control": "private"}
     before = datetime.now(timezone.utc)
     headers = caching(3600.5)
     assert headers["Cache-Control"] == "max-age=3600"
     expires = parsedate_to_datetime(headers["Expires"])
     assert 3599 <= (expires - before).total_seconds() <= 3660
     assert headers["Expires"].endswith(" GMT")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (None, "private"),
+        ("private", "private"),
+        ("public", "private"),
+        ("max-age=10", "private, max-age=10"),
+        ("Public, max-age=10,s-maxage=20", "private, max-age=10"),
+        ("no-store", "private, no-store"),
+        ('no-cache="Set-Cookie, X"', 'private, no-cache="Set-Cookie, X"'),
+    ],
+)
+def test_caching_beside_authorization(said, expected):
+    assert caching_of_authorized(said) == expected

@@ -66,6 +66,33 @@ async def test_time_in_caches(framework: str, uri: str, db: AsyncIOMotorDatabase
     assert set(seen) == {(path, stored.upload_date.replace(microsecond=0), "image/png")}
 
 
+async def test_public_is_what_an_application_says(
+    framework: str, uri: str, db: AsyncIOMotorDatabase, files: GridFS, browser: Any
+):
+    files.put(b"x", filename="x")
+
+    def public(set_header: Any, grid_out: AgnosticGridOut) -> None:
+        set_header("Cache-Control", "public, max-age=10")
+
+    def not_at_all(set_header: Any, grid_out: AgnosticGridOut) -> None:
+        pass
+
+    authorized = {"Authorization": "Bearer ann"}
+    for headers, cache_time, asked, expected in (
+        (not_at_all, 0, {}, "private"),
+        (not_at_all, 0, authorized, "private"),
+        (not_at_all, 10, {}, "max-age=10"),
+        (not_at_all, 10, authorized, "private, max-age=10"),
+        (public, 0, {}, "public, max-age=10"),
+        (public, 0, authorized, "private, max-age=10"),
+    ):
+        hooks = Hooks(headers=headers, cache_time=lambda *arguments, seconds=cache_time: seconds)
+        async with serving(framework, uri, db.name, hooks) as site:
+            for more in ({}, {"Range": "bytes=0-"}, {"If-None-Match": "*"}):
+                async with browser.get(site.url("x"), headers={**asked, **more}) as response:
+                    assert response.headers.getall("Cache-Control") == [expected]
+
+
 async def test_other_headers(framework: str, uri: str, db: AsyncIOMotorDatabase, files: GridFS, browser: Any):
     files.put(b"compressed", filename="x", metadata={"compressed": True, "etag": 'W/"own"'})
 

@@ -32,7 +32,7 @@ async def test_the_whole_file(site: Site, stored: GridOut, browser: aiohttp.Clie
         described = dict(response.headers)
     assert described["Content-Length"] == str(len(CONTENTS))
     assert described["Content-Type"] == "my type"
-    assert described["Cache-Control"] == "public"
+    assert described["Cache-Control"] == "private"
     assert described["Accept-Ranges"] == "bytes"
     assert described["Last-Modified"] == http_date(stored.upload_date)
     assert re.fullmatch('"[0-9a-f]{64}"', described["Etag"])
@@ -161,7 +161,7 @@ async def test_what_the_client_has(site: Site, stored: GridOut, browser: aiohttp
             assert await response.read() == bodies[status]
             if status != 412:
                 assert response.headers["Etag"] == etag
-                assert response.headers["Cache-Control"] == "public"
+                assert response.headers["Cache-Control"] == "private"
             else:
                 assert "Cache-Control" not in response.headers
         if "Range" not in headers:
@@ -234,6 +234,21 @@ async def test_another_method(site: Site, stored: GridOut, browser: aiohttp.Clie
     for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
         async with browser.request(method, site.url("file.bin"), data=b"x") as response:
             assert response.status == 405
+
+
+async def test_no_browser_guesses_a_type(site: Site, stored: GridOut, browser: aiohttp.ClientSession):
+    for name, headers, status in (
+        ("file.bin", {}, 200),
+        ("file.bin", {"Range": "bytes=5-9"}, 206),
+        ("file.bin", {"If-None-Match": "*"}, 304),
+        ("file.bin", {"If-Match": "x"}, 412),
+        ("file.bin", {"Range": "bytes=600000-"}, 416),
+        ("missing", {}, 404),
+    ):
+        for method in ("GET", "HEAD"):
+            async with browser.request(method, site.url(name), headers=headers) as response:
+                assert response.status == (200 if method == "HEAD" and status in (206, 416) else status)
+                assert response.headers.getall("X-Content-Type-Options") == ["nosniff"]
 
 
 async def test_connections_are_kept(site: Site, stored: GridOut):

@@ -14,7 +14,9 @@ source.addEventListener("watching", (event) => (state.textContent = `Watching ${
 source.addEventListener("unavailable", (event) => (state.textContent = event.data));
 source.addEventListener("lost", (event) => show(event.data));
 source.addEventListener("change", (event) => show(event.data));
-source.onerror = () => (state.textContent = "Connecting again");
+source.onerror = () =>
+  // The browser gives up when the answer is an error.
+  (state.textContent = source.readyState === EventSource.CLOSED ? "The server has too many pages open" : "Connecting again");
 
 document.getElementById("insert").onclick = () =>
   fetch("things", {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gridfs.errors import NoFile
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from motor.api.session import AgnosticClientSession
 
 _EINVAL = 22
+
+_PIECE_SIZE = 256 * 1024
+"""How many bytes are given at a time to one who may be slow: a chunk of the size that drivers choose is a bit less."""
 
 
 class Position(int):
@@ -258,17 +262,47 @@ class AgnosticGridOut(FileDocument):
         """Write the rest of the file to `request_handler`, a :class:`tornado.web.RequestHandler`, chunk by chunk, no
         faster than the client takes them. Set all headers before.
 
+        However slow the client is, no more than about a megabyte of the file is in memory, or one of its chunks if they
+        are larger.
+
         Raises :class:`tornado.iostream.StreamClosedError` if the client goes away; then nothing more is read.
         """
-        try:
-            while chunk := await self._in_time(self._read_chunk()):
-                request_handler.write(chunk)
+        self._leave()
+        position = self._position
+        length = (await self._in_time(self._stored_file())).length
+        async with aclosing(self._pieces(range(position, length))) as pieces:
+            async for piece in pieces:
+                request_handler.write(piece)
+                self._moved(position, position + len(piece))
+                position += len(piece)
                 flushed = request_handler.flush()
                 if flushed is not None:
                     await flushed
-        except BaseException:
-            self._leave()
-            raise
+
+    async def _pieces(self, part: range) -> AsyncGenerator[bytes, None]:
+        """The bytes of `part`, a piece at a time, for one who may be slow: nobody else's reading is touched by it."""
+        file = await self._in_time(self._stored_file())
+        if not part:
+            return
+        disallow_transaction(self._session)
+        session = self._session_for(self._session)
+        numbers = range(part.start // file.chunk_size, -(-part.stop // file.chunk_size))
+        deployment, target = self._client._deployment, self._collections.chunks_target
+        reader = ChunkReader(deployment, target, file, numbers.start, len(numbers), frugal=True)
+        try:
+            for number in numbers:
+                chunk = await self._in_time(reader.next(session))
+                start = number * file.chunk_size
+                left = range(max(part.start - start, 0), min(part.stop - start, len(chunk)))
+                while left:
+                    piece = bytes(chunk[left.start : left.stop][:_PIECE_SIZE])
+                    left = left[len(piece) :]
+                    if not left:
+                        # It would keep all of the batch in memory that it came with.
+                        chunk = b""
+                    yield piece
+        finally:
+            reader.abandon()
 
     def close(self) -> asyncio.Future[None]:
         """Read no more, once the reads under way have ended, and close the cursor on the server. Awaiting it is

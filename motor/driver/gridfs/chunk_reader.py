@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import bson
 from bson.errors import InvalidBSON
 from gridfs.errors import CorruptGridFile
-from pymongo.errors import CursorNotFound
+from pymongo.errors import CursorNotFound, ProtocolError
 
 from motor.driver.cursors import ServerCursor
 from motor.driver.deployment import Deployment
@@ -20,8 +20,14 @@ from motor.driver.sessions.session import Session
 _BATCH_SIZE = 4 * 1024 * 1024
 """How many bytes of a file are asked for at a time, about. While one batch is read another one is on its way."""
 
+_FRUGAL_BATCH_SIZE = 768 * 1024
+"""The same for a frugal reader: three chunks of the size that drivers choose."""
+
 _MAX_BATCH_COUNT = 1000
 """How many chunks are asked for at a time, however small they are."""
+
+_CUT_SIZE = 256 * 1024
+"""How many bytes of a batch are cut into chunks before these are counted."""
 
 _INT32 = struct.Struct("<i")
 
@@ -33,24 +39,45 @@ class ChunkCursor(ServerCursor):
 
     def _decode_piece(self) -> None:
         assert self._undecoded is not None
-        documents = self._undecoded.cut(len(self._undecoded.array))
-        self._undecoded = None
-        self.documents.extend(documents)
-        self.retrieved += len(documents)
+        batch, self._undecoded = self._undecoded, None
+        while batch:
+            # Little by little: a small compressed reply may hold millions.
+            self.documents.extend(batch.cut(_CUT_SIZE))
+            if len(self.documents) > self.batch_size:
+                raise ProtocolError(f"the server sent more than the {self.batch_size} chunks that it was asked for")
+        self.retrieved += len(self.documents)
+
+    async def ask_ahead(self) -> None:
+        """Ask for the next batch now, if there may be one."""
+        self.reads_ahead = True
+        await self._go_on()
+        self.reads_ahead = False
 
 
 class ChunkReader:
     """The chunks of `file` from number `first` on, of which `wanted` will be read for certain.
 
-    `number` is that of the next one.
+    `number` is that of the next one. A `frugal` reader is for one who may take long with each chunk, and lets go of it:
+    there is one small batch at a time, as the next is asked for when the last chunk of this one is given away.
     """
 
-    def __init__(self, deployment: Deployment, target: Target, file: StoredFile, first: int, wanted: int) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        target: Target,
+        file: StoredFile,
+        first: int,
+        wanted: int,
+        frugal: bool = False,
+    ) -> None:
         self.number = first
         self._deployment = deployment
         self._target = target
         self._file = file
-        self._batch_size = max(1, min(_BATCH_SIZE // file.chunk_size, _MAX_BATCH_COUNT))
+        self._frugal = frugal
+        self._wanted = range(first, first + wanted)
+        batch_size = _FRUGAL_BATCH_SIZE if frugal else _BATCH_SIZE
+        self._batch_size = max(1, min(batch_size // file.chunk_size, _MAX_BATCH_COUNT))
         # One more than are wanted: if they are the last ones the server closes the cursor at once.
         self._first_batch_size = min(self._batch_size, wanted + 1)
         self._cursor: ChunkCursor | None = None
@@ -72,6 +99,8 @@ class ChunkReader:
         self.number += 1
         if self.number == self._file.chunk_count:
             await self._check_end(session)
+        elif self._frugal and self.number in self._wanted and self._cursor is not None and not self.buffered:
+            await self._cursor.ask_ahead()
         return data
 
     def abandon(self) -> None:
@@ -134,7 +163,7 @@ class ChunkReader:
         if cursor is None:
             cursor = self._cursor = self._open(session)
         while not (cursor.documents or cursor.at_end):
-            if cursor.opened:
+            if cursor.opened and not self._frugal:
                 # Who comes for a second batch is likely to want all of them.
                 cursor.reads_ahead = True
             await cursor.refresh()
@@ -148,7 +177,7 @@ class ChunkReader:
         cursor = ChunkCursor(self._deployment, Find(self._target, query))
         cursor.configure(0, self._batch_size, None, None)
         cursor.use_session(session)
-        cursor.reads_ahead = self._first_batch_size == self._batch_size
+        cursor.reads_ahead = not self._frugal and self._first_batch_size == self._batch_size
         return cursor
 
 

@@ -1,0 +1,35 @@
+"""The numbers on the page about the threat model, and in the guide to the handlers, are those of the code."""
+
+from __future__ import annotations
+
+import pytest
+
+from motor import file_response
+from motor.api.gridfs import grid_out
+from motor.driver.cmap import authentication, expanding
+from motor.driver.gridfs import chunk_reader
+from motor.driver.wire import batch, reader
+from tests.docs.pages import DOCS
+
+KB = 1024
+
+NUMBERS = {
+    "threat-model.md": [
+        f"| A message | {reader.MAX_MESSAGE_SIZE:,} bytes",
+        f"larger than {expanding._LARGE_EXPANDED // KB} KB |",
+        f"batch of more than {batch.LARGE_REPLY // KB} KB | decoded {batch.PIECE // KB} KB at a time",
+        f"as many as were asked for, {chunk_reader._MAX_BATCH_COUNT:,} at most",
+        f"SCRAM iterations is {authentication._MOST_ITERATIONS:,} at",
+        f"`write_timeout`, {file_response.WRITE_TIMEOUT:.0f} seconds for each {grid_out._PIECE_SIZE // KB} KB;",
+        f"a batch of {('', 'one', 'two', 'three')[chunk_reader._FRUGAL_BATCH_SIZE // (255 * KB)]} chunks of 255 KB",
+    ],
+    "guides/gridfs.md": [
+        f"A client has {file_response.WRITE_TIMEOUT:.0f} seconds for each {grid_out._PIECE_SIZE // KB} KB",
+    ],
+}
+
+
+@pytest.mark.parametrize("page", NUMBERS)
+def test_numbers(page: str) -> None:
+    text = " ".join((DOCS / page).read_text("utf-8").split())
+    assert [each for each in NUMBERS[page] if each not in text] == []
