@@ -173,7 +173,7 @@ async def old_server(uri: str) -> None:
         await read(server.uri)
 
 
-@says("Message length (...) is larger than server max message size (...): is it a MongoDB server?")
+@says("Message length (...) is larger than 1000000, the most before authentication: is it a MongoDB server?")
 async def web_server(uri: str) -> None:
     async with ScriptedServer() as server:
         server.on_hello = send(lambda request: b"HTTP/1.0 400 Bad Request\r\n\r\n")
