@@ -319,11 +319,12 @@ class ServerCursor:
         """The batch that is on its way already."""
         if not await timeouts.done_in_time(ahead, timeouts.remaining()):
             raise NetworkTimeout("timed out while waiting for a cursor's next batch")
+        self._ahead = None
+        batch = ahead.result()
         if timeouts.over():
             # Who finds it there each time has to end in time, too.
             raise timeouts.exceeded("operation exceeded its time limit while it read a cursor")
-        self._ahead = None
-        return ahead.result()
+        return batch
 
     def _may_read_ahead(self) -> bool:
         """Whether the next batch is asked for while the application works through this one: one batch at most.

@@ -75,8 +75,8 @@ async def abort(deployment: Deployment, session: Session) -> None:
     if transaction.state in (TransactionState.COMMITTED, TransactionState.COMMITTED_EMPTY):
         raise InvalidOperation("Cannot call abortTransaction after calling commitTransaction")
     try:
-        if transaction.state is TransactionState.IN_PROGRESS and transaction.overtakes:
-            # It is waited for in the background: whoever gave up on the command has no time for it, either.
+        if transaction.state is TransactionState.IN_PROGRESS and transaction.overtakes and not timeouts.configured():
+            # It is waited for in the background: whoever has cancelled the command has no time for it, either.
             abort_soon(deployment, session)
         elif transaction.state is TransactionState.IN_PROGRESS:
             with timeouts.renewed():

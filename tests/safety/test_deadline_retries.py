@@ -154,13 +154,24 @@ async def test_a_commit_that_is_late_is_tried_again(server, connect):
 
 
 async def test_an_abort_has_the_whole_time_once_more(server, connect):
-    """What came before has used all of it."""
+    """The command that was late has used all of it."""
     client = connect(server)
-    with pymongo.timeout(0.3), pytest.raises(LookupError):
+    release = asyncio.Event()
+    server.script("insert", when(release))
+
+    async def work() -> None:
         async with client.start_session() as session, session.start_transaction():
             await client.db.c.insert_one({}, session=session)
-            await asyncio.sleep(0.4)
-            raise LookupError
+
+    with pymongo.timeout(0.3):
+        working = asyncio.ensure_future(work())
+    await server.until(lambda: "insert" in server.names)
+    await asyncio.sleep(0.4)
+    release.set()
+    with pytest.raises(PyMongoError) as raised:
+        await working
+    assert raised.value.timeout
+    await server.until(lambda: "abortTransaction" in server.names)
     (abort,) = [request for request in server.requests if request.name == "abortTransaction"]
     assert abort.command["maxTimeMS"] > 0
 
