@@ -65,6 +65,7 @@ from pymongo.read_preferences import _ServerMode as ReadPreferenceMode
 from pymongo.server_api import _add_to_command as add_server_api
 from pymongo.server_selectors import (
     Selection,
+    any_server_selector,
     arbiter_server_selector,
     secondary_server_selector,
     writable_server_selector,
@@ -123,6 +124,7 @@ __all__ = [
     "add_server_api",
     "add_to_bulk",
     "add_to_client_bulk",
+    "any_server_selector",
     "append_metadata",
     "arbiter_server_selector",
     "array_to_documents",

@@ -27,6 +27,21 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+async def test_what_suits_is_found_once(server, connect, monkeypatch):
+    """Until the topology changes: to find it each time costs as much as to send a command."""
+    client = connect(server)
+    await client.db.c.insert_one({})
+    await client.db.c.find_one()
+
+    def found_anew(*arguments: object) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("motor.driver.sdam.topology.suitable_addresses", found_anew)
+    for _ in range(3):
+        await client.db.c.insert_one({})
+        await client.db.c.find_one()
+
+
 async def test_no_server_at_the_address(connect):
     port = free_port()
     client = connect(f"mongodb://127.0.0.1:{port}", serverSelectionTimeoutMS=100)

@@ -32,7 +32,13 @@ from pymongo.topology_description import (
     updated_topology_description,
 )
 
-from motor._pymongo import NOT_PRIMARY_CODES, SHUTDOWN_CODES, Address, topology_description_after_srv_poll
+from motor._pymongo import (
+    NOT_PRIMARY_CODES,
+    SHUTDOWN_CODES,
+    Address,
+    any_server_selector,
+    topology_description_after_srv_poll,
+)
 from motor.driver import timeouts
 from motor.driver.cmap.errors import ANOTHER_SERVER
 from motor.driver.cmap.server_hello import MOST_MEMBERS
@@ -273,7 +279,7 @@ class Topology:
     def _find_suitable(self, selector: Selector) -> list[Server]:
         addresses = suitable_addresses(self.description, self.settings, selector)
         servers = [self._servers[address] for address in addresses]
-        if self.settings.options.server_selector is not None:
+        if self.settings.options.server_selector is not any_server_selector:
             # It is the application's, and may want another server each time.
             return servers
         if len(self._suitable) >= _MAX_CACHED_SELECTORS:
