@@ -50,7 +50,12 @@ def close_socket_without_loop(sock: socket.socket, loop: asyncio.AbstractEventLo
         return
     transport = cast(Any, loop)._transports.get(sock.fileno())
     if transport is not None:
-        close_without_loop(getattr(transport.get_protocol(), "_app_transport", None) or transport)
+        # That of TLS is there before it knows the one below.
+        of_tls = getattr(transport.get_protocol(), "_app_transport", None)
+        close_without_loop(transport)
+        if of_tls is not None:
+            with contextlib.suppress(RuntimeError):
+                of_tls.abort()
     sock.close()
 
 
