@@ -7,6 +7,7 @@ With ``--keep`` a version changes only where pyproject.toml asks for it, and no 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         of_the_lowest.write_text("".join(f"{name}=={lowest(each)}\n" for name, each in requirements().items()))
         for lock, sources in _sources(of_the_lowest).items():
             _compile(lock, sources, upgrade=not keep)
+            # uv says of each package who asked for it, by the paths that it was given.
+            said = path(lock).read_text("utf-8").replace(f"{folder}{os.sep}", "")
+            path(lock).write_text(said, "utf-8")
     for lock in ALL:
         _show(lock, before[lock], _lines(lock))
     if keep:

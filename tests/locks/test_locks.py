@@ -71,6 +71,7 @@ def test_it_names_no_place_and_has_hashes(lock: str) -> None:
     pins = re.findall(r"^\S.*\\\n(?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE)
     assert len(pins) == len(locks.pins(lock)) == len(re.findall(r"^[^\s#]", text, re.MULTILINE))
     assert not re.search(r"://|--(index|extra-index|find-links|trusted-host)|[a-z]\.(org|com|io)\b", text)
+    assert not re.search(r"(?<=\s)/", text), "the path of a machine"
 
 
 def test_the_yardstick_is_as_long_as_the_tests_that_it_runs() -> None:
