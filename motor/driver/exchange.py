@@ -37,7 +37,7 @@ from motor.driver.sdam.topology import Topology
 from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, bounded
 from motor.driver.threads import WORK
 from motor.driver.wire import op_msg
-from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, split_batch
+from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, EncodedBatch, split_batch
 from motor.driver.wire.compression import Compressor, compress
 from motor.driver.wire.garbage import CollectorPaused
 from motor.driver.wire.header import next_request_id
@@ -329,26 +329,24 @@ async def _before_deadline(future: asyncio.Future[op_msg.Message], connection: C
 
 def _undecoded(document: bytes | memoryview) -> Any:
     """A cursor's reply whose batch is left to the cursor to decode; ``None`` if it has no batch."""
+    return _around_batch(document, lambda batch: batch)
+
+
+def _decode_raw(document: bytes | memoryview) -> Any:
+    """The reply, its batch as one piece of BSON: an empty one is no piece."""
+    reply = _around_batch(document, lambda batch: [array_to_documents(batch.array)] if batch else [])
+    return bson.decode(document) if reply is None else reply
+
+
+def _around_batch(document: bytes | memoryview, in_its_place: Callable[[EncodedBatch], Any]) -> Any:
+    """A cursor's reply with something in place of its batch, of which that is made; ``None`` if it has no batch."""
     split = split_batch(memoryview(document))
     if split is None:
         return None
     rest, batch = split
     reply = bson.decode(rest)
     cursor = reply["cursor"]
-    cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = batch
-    return reply
-
-
-def _decode_raw(document: bytes | memoryview) -> Any:
-    """The reply, its batch as one piece of BSON: an empty one is no piece."""
-    split = split_batch(memoryview(document))
-    if split is None:
-        return bson.decode(document)
-    rest, batch = split
-    reply = bson.decode(rest)
-    cursor = reply["cursor"]
-    documents = [array_to_documents(batch.array)] if batch else []
-    cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = documents
+    cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = in_its_place(batch)
     return reply
 
 
