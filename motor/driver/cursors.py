@@ -88,7 +88,7 @@ class ServerCursor:
         self._pin: Pin | None = None
         self._first_server: Server | None = None
         self._ahead: asyncio.Task[dict[str, Any]] | None = None
-        self._failure: Exception | None = None
+        self._failure: PyMongoError | None = None
 
     def configure(self, limit: int, batch_size: int, max_await_time_ms: int | None, comment: Any) -> None:
         """What the getMore commands are to say; `limit` is the find's, which the server does not keep for us."""
@@ -293,7 +293,8 @@ class ServerCursor:
     def _become(self, state: CursorState, failure: Exception | None = None) -> None:
         if self.state is not CursorState.CLOSED:
             self.state = state
-            self._failure = failure
+            # Not the one that is raised now: that is labelled by its operation, and its traceback has this cursor.
+            self._failure = None if failure is None else _told_again(failure)
 
     async def _open(self) -> dict[str, Any]:
         operation = self._opening
@@ -430,12 +431,13 @@ class ServerCursor:
         return executor.topology.server_at(self.address) if self.address is not None else None
 
 
-def _told_again(failure: Exception) -> Exception:
+def _told_again(failure: Exception) -> PyMongoError:
     """An exception for another operation that says the same as `failure`."""
     if not isinstance(failure, PyMongoError):
         error = InvalidOperation(f"cannot read on: this cursor has failed ({type(failure).__name__}: {failure})")
         error.__cause__ = failure
         return error
     again = copy.copy(failure)
+    again.__cause__ = failure.__cause__
     again._error_labels = set(failure._error_labels)
     return again
