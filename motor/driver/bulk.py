@@ -195,7 +195,7 @@ class Bulk:
         if "arrayFilters" in self._uses:
             raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
         server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
-        if "sort" in self._uses and (server.description.max_wire_version or 0) < SORT_WIRE_VERSION:
+        if "sort" in self._uses and server.facts.max_wire_version < SORT_WIRE_VERSION:
             raise ConfigurationError("Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands.")
         if self._bypass_document_validation:
             raise OperationFailure("Cannot set bypass_document_validation with unacknowledged write concern")
@@ -247,8 +247,8 @@ class Bulk:
             )
             execution = Execution(batch, session)
             server = execution.server = await executor.select(execution)
-            most = server.description.max_write_batch_size
-            await encoder.fill(most, server.description.max_message_size)
+            most = server.facts.max_write_batch_size
+            await encoder.fill(most, server.facts.max_message_size)
             batch.multi = any(offset <= place < offset + most for place in run.multi)
             try:
                 reply = await executor.run(execution)

@@ -35,7 +35,7 @@ from motor._pymongo import (
 )
 from motor.driver.cursors import ServerCursor
 from motor.driver.deployment import Deployment
-from motor.driver.operations.bulk_write import BulkWrite, check_supported
+from motor.driver.operations.bulk_write import BulkWrite
 from motor.driver.operations.insert import ensure_id
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
 from motor.driver.retries import check_retryable_writes
@@ -171,7 +171,7 @@ class ClientBulk:
         while self._sent < len(self._writes):
             try:
                 server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
-                check_supported(server.description.max_wire_version or 0)
+                check_supported(server.facts.max_wire_version)
                 batch = await self._next_batch(server)
             except Exception as error:
                 self._note_failure(error, result)
@@ -246,7 +246,7 @@ class ClientBulk:
     async def _next_batch(self, server: Server) -> BulkWrite:
         """Encode as many writes as the server takes in one message, with a turn for the event loop in between."""
         codec = self._target.codec_options
-        limits = server.description
+        limits = server.facts
         shown = {"bulkWrite": 1, **self._options}
         room = limits.max_message_size - _MESSAGE_OVERHEAD - len(encode_document(shown, False, codec))
         places: dict[str, int] = {}

@@ -309,7 +309,7 @@ class ServerCursor:
         cursor = await executor.run(execution)
         assert execution.server is not None
         self.address = execution.server.description.address
-        self.wire_version = execution.server.description.max_wire_version or 0
+        self.wire_version = execution.server.facts.max_wire_version
         namespace = cursor.get("ns")
         if namespace:
             database, _, collection = namespace.partition(".")

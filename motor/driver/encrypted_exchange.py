@@ -97,13 +97,13 @@ class EncryptedExchange(Exchange):
             raise
 
     async def _encrypted(self, operation: Operation[Any], connection: Connection) -> Command:
-        command = operation.command(connection)
+        command = operation.command(connection.facts)
         if isinstance(operation, WriteBatch):
             # The statements have to be where they can be seen.
-            (sequence,) = operation.sequences_to_encrypt(connection)
+            (sequence,) = operation.sequences_to_encrypt(connection.facts)
             _add_documents(command, sequence)
         elif operation.is_batch:
-            for sequence in operation.sequences(connection, connection.max_message_size):
+            for sequence in operation.sequences(connection.facts, connection.facts.max_message_size):
                 _add_documents(command, sequence)
         document = encode_document(command, False, operation.codec_options)
         return dict(RawBSONDocument(await self._encrypter.encrypt(operation.database, document), _RAW))
@@ -131,7 +131,7 @@ class _Encrypted:
     def replace_command(self, command: Command) -> None:
         """Send `command`, which holds the statements of a batch, too."""
         self.is_batch = False
-        self.command = lambda connection: command
+        self.command = lambda facts: command
         self.described = lambda command: command
 
     def result(self, reply: Any) -> Any:

@@ -83,7 +83,7 @@ class Exchange:
         operation = execution.operation
         acknowledged = operation.acknowledged
         left = timeouts.remaining() if timeouts.configured() else None
-        command = operation.command(connection)
+        command = operation.command(connection.facts)
         if left is not None:
             self._limit(operation, command, left, server, connection)
         self._complete(command, execution, connection)
@@ -143,7 +143,7 @@ class Exchange:
 
     def send_last(self, operation: Operation[Any], connection: Connection) -> None:
         """Send a command whose reply nobody waits for, before `connection` is closed."""
-        command = operation.command(connection)
+        command = operation.command(connection.facts)
         self._complete(command, Execution(operation), connection)
         request_id = next_request_id()
         message = self._encode(command, operation, connection, request_id, acknowledged=False)
@@ -168,7 +168,7 @@ class Exchange:
             raise timeouts.exceeded(
                 f"operation would exceed time limit, remaining timeout:{left:.5f} <= network round trip "
                 f"time:{round_trip:.5f} {format_timeout_details(timeout_details(self._options.pool_options))}",
-                connection.max_wire_version,
+                connection.facts.max_wire_version,
             )
         if operation.has_time_limit:
             # 0 would be no limit.
@@ -180,7 +180,7 @@ class Exchange:
         session = execution.session
         cluster_time = self._topology.clock.latest
         preference = operation.read_preference
-        if connection.supports_sessions and operation.has_session:
+        if connection.facts.supports_sessions and operation.has_session:
             assert execution.server_session is not None
             command["lsid"] = execution.server_session.lsid
             if execution.transaction_number is not None:
@@ -192,7 +192,7 @@ class Exchange:
                     execution.server_session,
                     operation.is_causal,
                     operation.continues,
-                    connection.max_wire_version,
+                    connection.facts.max_wire_version,
                 )
         elif session is not None and not session.implicit:
             raise ConfigurationError("Sessions are not supported by this MongoDB deployment")
@@ -227,8 +227,8 @@ class Exchange:
                 encode_document(statement, False, operation.codec_options)
             raise
         if operation.is_batch:
-            room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
-            return op_msg.encode(request_id, document, flags, operation.sequences(connection, room))
+            room = connection.facts.max_message_size - _MESSAGE_PREFIX - len(document)
+            return op_msg.encode(request_id, document, flags, operation.sequences(connection.facts, room))
         _check_size(operation.name, len(document), connection, acknowledged)
         return op_msg.encode(request_id, document, flags)
 
@@ -300,7 +300,7 @@ class Exchange:
         if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
             check_command_response(
                 reply if reply.get("ok") else cut(reply, size, LARGEST_ERROR),
-                connection.max_wire_version,
+                connection.facts.max_wire_version,
                 operation.allowable_errors,
                 parse_write_concern_error=raises_write_concern_error,
                 pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
@@ -352,16 +352,16 @@ def _around_batch(document: bytes | memoryview, in_its_place: Callable[[EncodedB
 
 def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -> ReadPreferenceMode:
     """A direct connection reads from the server it has, whatever that is."""
-    if connection.is_replica_set_member:
+    if connection.facts.is_replica_set_member:
         return ReadPreference.PRIMARY_PREFERRED
-    if connection.is_standalone:
+    if connection.facts.is_standalone:
         return ReadPreference.PRIMARY
     return preference
 
 
 def _check_size(name: str, size: int, connection: Connection, acknowledged: bool) -> None:
     """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
-    limit = connection.max_bson_size
+    limit = connection.facts.max_bson_size
     if name in STATEMENTS_FIELD:
         size -= _ARRAY_OVERHEAD
     if acknowledged and name != "find":

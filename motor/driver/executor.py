@@ -154,7 +154,7 @@ class Executor:
             # The server is not owed it: one whose limits are too small for it goes without.
             # And the transports of some loops send nothing once the loop was closed.
             with suppress(PyMongoError, DocumentTooLarge, RuntimeError):
-                if connection.supports_sessions:
+                if connection.facts.supports_sessions:
                     self._exchange.send_last(EndSessions(Target("admin"), ids), connection)
             server.pool.check_in(connection)
 
@@ -213,7 +213,7 @@ class Executor:
         """Give what may be written only once a number, by which the server knows it again."""
         if execution.session is not None and execution.session.in_transaction:
             return
-        if not (server.supports_retryable_writes and connection.supports_sessions):
+        if not (server.facts.supports_retryable_writes and connection.facts.supports_sessions):
             execution.numbered = False
             retry = execution.retry
             if retry is not None and retry.error is not None and not retry.overloaded:
@@ -255,7 +255,7 @@ class Executor:
         ):
             execution.session.transaction.unpin()
         if server is not None and connection is not None:
-            execution.wire_version = connection.max_wire_version
+            execution.wire_version = connection.facts.max_wire_version
             self.topology.handle_error(server, error, connection.generation, service_id=connection.service_id)
 
     def _kill_orphan(self, operation: Operation[Any], server: Server, cursor_id: int) -> None:

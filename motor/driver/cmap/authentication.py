@@ -128,7 +128,7 @@ class _View:
     @property
     def max_wire_version(self) -> int:
         """What the server speaks; PyMongo 4.16 still asks for it."""
-        return self._connection.max_wire_version
+        return self._connection.facts.max_wire_version
 
     def command(
         self, database: str, command: Mapping[str, Any], publish_events: bool = True, no_reauth: bool = True

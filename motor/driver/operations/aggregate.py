@@ -20,7 +20,6 @@ from motor._pymongo import (
     validate_list,
     validate_non_negative_integer_or_none,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     CURSOR_FIELDS,
     Command,
@@ -33,6 +32,7 @@ from motor.driver.operations.operation import (
     read_cursor,
 )
 from motor.driver.sdam.selection import Selector
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -114,7 +114,7 @@ class Aggregate(ReadOperation[dict[str, Any]]):
         self.collation = validate_collation_or_none(options.pop("collation", self.collation))
         self.max_await_time_ms = options.pop("maxAwaitTimeMS", self.max_await_time_ms)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{aggregate: <collection or 1>, pipeline: [...], cursor: {...}}``."""
         command: Command = {"aggregate": self.target.collection or 1, "pipeline": self.pipeline}
         command.update(self.options)

@@ -9,7 +9,6 @@ from typing import Any
 from pymongo.errors import InvalidOperation, WriteConcernError
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, write_concern_error_of
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     CURSOR_FIELDS,
     Command,
@@ -19,6 +18,7 @@ from motor.driver.operations.operation import (
     add_write_concern,
     read_cursor,
 )
+from motor.driver.server_facts import ServerFacts
 from motor.driver.wire.op_msg import DocumentSequence
 
 WIRE_VERSION = 25
@@ -62,14 +62,14 @@ class BulkWrite(Operation[dict[str, Any]]):
         """The whole bulk write's."""
         return self.bulk_id
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{bulkWrite: 1}`` without the writes: they follow as document sequences."""
-        check_supported(connection.max_wire_version)
+        check_supported(facts.max_wire_version)
         command: Command = {"bulkWrite": 1, **self.options}
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
+    def sequences(self, facts: ServerFacts, room: int) -> Sequence[DocumentSequence]:
         """The writes, and the namespaces that they refer to."""
         return self.encoded
 

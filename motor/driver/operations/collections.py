@@ -14,7 +14,6 @@ from motor._pymongo import (
     validate_collation_or_none,
     validate_is_mapping,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     CURSOR_FIELDS,
     NAMESPACE_NOT_FOUND,
@@ -26,6 +25,7 @@ from motor.driver.operations.operation import (
     read_cursor,
     write_concern_of,
 )
+from motor.driver.server_facts import ServerFacts
 
 
 def check_database_name(name: str) -> None:
@@ -71,7 +71,7 @@ class Create(AdminOperation[None]):
         if "size" in self.options:
             self.options["size"] = float(self.options["size"])
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{create: <collection>, ...}``."""
         command: Command = {"create": self.target.collection, **self.options}
         if self.collation is not None:
@@ -93,7 +93,7 @@ class Drop(AdminOperation[dict[str, Any]]):
     name = "drop"
     allowable_errors = ("ns not found", NAMESPACE_NOT_FOUND)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{drop: <collection>}``."""
         command: Command = {"drop": self.target.collection}
         if self.comment is not None:
@@ -135,7 +135,7 @@ class Rename(AdminOperation[dict[str, Any]]):
         if "$" in name and not name.startswith("oplog.$main"):
             raise InvalidName("collection names must not contain '$'")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{renameCollection: <namespace>, to: <namespace>}``."""
         command: Command = {
             "renameCollection": self.target.namespace,
@@ -168,7 +168,7 @@ class ListCollections(ReadOperation[dict[str, Any]]):
         """The server's own documents: plain."""
         return DEFAULT_CODEC_OPTIONS
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{listCollections: 1, cursor: {}}``."""
         return {"listCollections": 1, "cursor": {}, **self.options}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import AdminOperation, Command, ReadOperation, Target, add_write_concern
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -28,7 +28,7 @@ class ListDatabases(ReadOperation[dict[str, Any]]):
         """The server's own documents: plain."""
         return DEFAULT_CODEC_OPTIONS
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{listDatabases: 1}``."""
         command: Command = {"listDatabases": 1, **self.options}
         if self.comment is not None:
@@ -49,7 +49,7 @@ class DropDatabase(AdminOperation[None]):
 
     name = "dropDatabase"
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{dropDatabase: 1}``."""
         command: Command = {"dropDatabase": 1}
         if self.comment is not None:

@@ -14,7 +14,6 @@ from motor._pymongo import (
     validate_is_document_type,
     validate_is_mapping,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -24,6 +23,7 @@ from motor.driver.operations.operation import (
     hint_document,
     require_acknowledged,
 )
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -60,7 +60,7 @@ class Delete(Operation[DeleteResult]):
         if self.let is not None:
             validate_is_document_type("let", self.let)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{delete: <collection>, deletes: [{q, limit, ...}]}``."""
         statement: dict[str, Any] = {"q": self.filter, "limit": 0 if self.multi else 1}
         if self.collation is not None:

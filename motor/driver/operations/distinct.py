@@ -10,7 +10,6 @@ from bson.codec_options import CodecOptions
 from pymongo.errors import ConfigurationError
 
 from motor._pymongo import CollationIn, validate_collation_or_none
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -19,6 +18,7 @@ from motor.driver.operations.operation import (
     add_read_concern,
     hint_document,
 )
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -53,7 +53,7 @@ class Distinct(ReadOperation[list[Any]]):
         self.collation = validate_collation_or_none(self.options.pop("collation", self.collation))
         self.hint = hint_document(self.hint)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{distinct: <collection>, key: <key>, query: <filter>}``."""
         command: Command = {"distinct": self.target.collection, "key": self.key, **self.options}
         if self.comment is not None:

@@ -8,8 +8,8 @@ from typing import Any
 from pymongo.write_concern import WriteConcern
 
 from motor.driver import timeouts
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, RetryOptions, Target, add_write_concern
+from motor.driver.server_facts import ServerFacts
 from motor.driver.sessions.transaction import Transaction
 
 _RETRIED_COMMIT_TIMEOUT_MS = 10_000
@@ -34,7 +34,7 @@ class EndTransaction(Operation[None]):
         """None is needed."""
         return RetryOptions.NONE
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{<name>: 1}``, with the way back to the transaction if mongos has told one."""
         self.transaction.attempts += 1
         command: Command = {self.name: 1}
@@ -57,9 +57,9 @@ class CommitTransaction(EndTransaction):
 
     name = "commitTransaction"
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{commitTransaction: 1}``."""
-        command = EndTransaction.command(self, connection)
+        command = EndTransaction.command(self, facts)
         limit = self.transaction.options.max_commit_time_ms
         if limit and timeouts.configured() is None:
             command["maxTimeMS"] = limit

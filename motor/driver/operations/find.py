@@ -10,7 +10,6 @@ from bson.codec_options import CodecOptions
 from pymongo.errors import InvalidOperation
 
 from motor._pymongo import QUERY_OPTIONS
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     CURSOR_FIELDS,
     Command,
@@ -20,6 +19,7 @@ from motor.driver.operations.operation import (
     add_read_concern,
     read_cursor,
 )
+from motor.driver.server_facts import ServerFacts
 
 EXHAUST = QUERY_OPTIONS["exhaust"]
 
@@ -123,9 +123,9 @@ class Find(ReadOperation[dict[str, Any]]):
                 "the correct index"
             )
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """The find command."""
-        old_mongos = connection.is_mongos and connection.max_wire_version < _MONGOS_EXHAUST_VERSION
+        old_mongos = facts.is_mongos and facts.max_wire_version < _MONGOS_EXHAUST_VERSION
         if old_mongos and self.query.flags & EXHAUST:
             raise InvalidOperation("Exhaust cursors require MongoDB 7.1+ when connected to mongos.")
         return self.query.command(self.target)
@@ -166,7 +166,7 @@ class Explain(Find):
     # It takes no read concern.
     is_causal = False
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{explain: {find: ...}}``."""
         return {"explain": self.query.command(self.target)}
 

@@ -21,7 +21,6 @@ from motor._pymongo import (
     validate_ok_for_replace,
     validate_ok_for_update,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -32,6 +31,7 @@ from motor.driver.operations.operation import (
     require_acknowledged,
     write_concern_of,
 )
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -108,7 +108,7 @@ class FindAndModify(Operation[Any]):
         require_acknowledged("arrayFilters", self.array_filters, self.acknowledged)
         require_acknowledged("Collation", self.collation, self.acknowledged)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{findAndModify: <collection>, query: <filter>, new: <whether the new document>, ...}``."""
         command: Command = {
             "findAndModify": self.target.collection,

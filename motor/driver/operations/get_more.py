@@ -7,8 +7,8 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -39,7 +39,7 @@ class GetMore(Operation[dict[str, Any]]):
         """The user's: the batch holds the user's documents."""
         return self.target.codec_options
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{getMore: <id>, collection: <name>}``."""
         command: Command = {"getMore": self.cursor_id, "collection": self.target.collection}
         if self.batch_size:

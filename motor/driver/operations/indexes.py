@@ -11,7 +11,6 @@ from bson.son import SON
 from pymongo.operations import IndexModel
 
 from motor._pymongo import index_name, validate_list
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     CURSOR_FIELDS,
     NAMESPACE_NOT_FOUND,
@@ -22,6 +21,7 @@ from motor.driver.operations.operation import (
     add_write_concern,
     read_cursor,
 )
+from motor.driver.server_facts import ServerFacts
 
 _INDEX_CODEC: CodecOptions[Any] = CodecOptions(SON)
 
@@ -44,7 +44,7 @@ class CreateIndexes(AdminOperation[list[str]]):
             if not isinstance(index, IndexModel):
                 raise TypeError(f"{index!r} is not an instance of pymongo.operations.IndexModel")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{createIndexes: <collection>, indexes: [...]}``."""
         command: Command = {
             "createIndexes": self.target.collection,
@@ -80,7 +80,7 @@ class DropIndexes(AdminOperation[None]):
         if not isinstance(self.index, str):
             raise TypeError(f"index_or_name must be an instance of str or list, not {type(self.index)}")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{dropIndexes: <collection>, index: <name>}``."""
         command: Command = {"dropIndexes": self.target.collection, "index": self.index, **self.options}
         if self.comment is not None:
@@ -109,7 +109,7 @@ class ListIndexes(ReadOperation[dict[str, Any]]):
         """Indexes come as SON: the order of their keys means something."""
         return _INDEX_CODEC
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{listIndexes: <collection>, cursor: {}}``."""
         command: Command = {"listIndexes": self.target.collection, "cursor": {}}
         if self.comment is not None:

@@ -9,9 +9,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.results import InsertOneResult
 
 from motor._pymongo import check_write_command_response, validate_is_document_type
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.object_ids import new_object_id
 from motor.driver.operations.operation import Command, Document, Operation, Target, add_write_concern
+from motor.driver.server_facts import ServerFacts
 
 
 def is_raw(document: Any) -> bool:
@@ -62,7 +62,7 @@ class InsertOne(Operation[InsertOneResult]):
         """Check the document, and give it an id."""
         ensure_id(self.document)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{insert: <collection>, documents: [<document>]}``."""
         command: Command = {"insert": self.target.collection, "ordered": True, "documents": [id_first(self.document)]}
         if self.comment is not None:

@@ -11,8 +11,8 @@ from bson.objectid import ObjectId
 from pymongo.errors import DocumentTooLarge
 
 from motor._pymongo import check_write_command_response, encode_document
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target, add_write_concern
+from motor.driver.server_facts import ServerFacts
 from motor.driver.wire.op_msg import DocumentSequence
 
 _INT32 = struct.Struct("<i")
@@ -40,13 +40,13 @@ class InsertChunks(Operation[None]):
         """Whether it may be sent twice."""
         return True
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{insert: <collection>}``; the documents follow as a document sequence."""
         command: Command = {"insert": self.target.collection, "ordered": True}
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
+    def sequences(self, facts: ServerFacts, room: int) -> Sequence[DocumentSequence]:
         """All chunks. Raises :class:`~pymongo.errors.DocumentTooLarge` for chunks that the server does not take."""
         # The element with the file's id is the same in each: a document of its own, without its size and its last NUL.
         file_id = encode_document({"files_id": self.file_id}, False, self.target.codec_options)[4:-1]
@@ -55,10 +55,10 @@ class InsertChunks(Operation[None]):
         number = self.first
         for chunk_id, data in zip(self.ids, self.chunks, strict=True):
             size = overhead + len(data)
-            if size > connection.max_bson_size:
+            if size > facts.max_bson_size:
                 raise DocumentTooLarge(
                     f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
-                    f"up to {connection.max_bson_size} bytes."
+                    f"up to {facts.max_bson_size} bytes."
                 )
             head = (_INT32.pack(size), b"\7_id\0", chunk_id.binary, file_id)
             fields = _NUMBER_AND_DATA.pack(b"\x10n\0", number, b"\5data\0", len(data), 0)

@@ -7,8 +7,8 @@ from typing import Any
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -26,7 +26,7 @@ class KillCursors(Operation[None]):
         """Plain: nothing in the reply is the user's."""
         return DEFAULT_CODEC_OPTIONS
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{killCursors: <collection>, cursors: [<id>]}``."""
         return {"killCursors": self.target.collection, "cursors": self.cursor_ids}
 

@@ -21,8 +21,8 @@ from motor._pymongo import (
     writable_server_selector,
 )
 from motor.driver import timeouts
-from motor.driver.cmap.connection import Connection
 from motor.driver.sdam.selection import Selector
+from motor.driver.server_facts import ServerFacts
 from motor.driver.sessions.session import Session
 from motor.driver.wire.batch import EncodedBatch
 from motor.driver.wire.op_msg import DocumentSequence
@@ -220,11 +220,11 @@ class Operation(Generic[Result]):
     def prepare(self) -> None:
         """Check the arguments: raises what is wrong with them before anything is sent."""
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """The command document, for a server that can do what `connection` says."""
         raise NotImplementedError
 
-    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
+    def sequences(self, facts: ServerFacts, room: int) -> Sequence[DocumentSequence]:
         """The document sequences of a batch, no longer than `room` bytes."""
         raise NotImplementedError
 

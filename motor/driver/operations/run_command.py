@@ -10,9 +10,9 @@ from bson.codec_options import CodecOptions
 from pymongo.errors import InvalidOperation
 
 from motor._pymongo import SENSITIVE_COMMANDS, ReadPreferenceMode
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
 from motor.driver.sdam.selection import Selector
+from motor.driver.server_facts import ServerFacts
 
 _CONFIDENTIAL = {*SENSITIVE_COMMANDS, "hello", "ismaster"}
 """The commands that are about credentials; a greeting may hold the first step of an authentication."""
@@ -74,7 +74,7 @@ class RunCommand(Operation[Any]):
         """The reply is the user's."""
         return self.target.codec_options
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """The command, with the keyword arguments."""
         command: Command = {self.spec: self.value} if isinstance(self.spec, str) else dict(self.spec)
         command.update(self.options)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pymongo.operations import SearchIndexModel
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import NAMESPACE_NOT_FOUND, Command, Document, Operation, Target
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -32,7 +32,7 @@ class CreateSearchIndexes(Operation[list[str]]):
             if not isinstance(index, SearchIndexModel):
                 raise TypeError(f"{index!r} is not an instance of pymongo.operations.SearchIndexModel")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{createSearchIndexes: <collection>, indexes: [...]}``."""
         indexes = [index.document for index in self.indexes]
         command: Command = {"createSearchIndexes": self.target.collection, "indexes": indexes, **self.options}
@@ -62,7 +62,7 @@ class ChangeSearchIndex(Operation[None]):
         """The command's name."""
         return "dropSearchIndex" if self.definition is None else "updateSearchIndex"
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{dropSearchIndex: <collection>, name: <index>}``."""
         command: Command = {self.name: self.target.collection, "name": self.index}
         if self.definition is not None:

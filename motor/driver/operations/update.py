@@ -20,7 +20,6 @@ from motor._pymongo import (
     validate_ok_for_replace,
     validate_ok_for_update,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -30,6 +29,7 @@ from motor.driver.operations.operation import (
     hint_document,
     require_acknowledged,
 )
+from motor.driver.server_facts import ServerFacts
 
 SORT_WIRE_VERSION = 25
 """MongoDB 8.0, the first that sorts in an update."""
@@ -84,7 +84,7 @@ class Update(Operation[UpdateResult]):
         if self.let is not None:
             validate_is_mapping("let", self.let)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{update: <collection>, updates: [{q, u, multi, upsert, ...}]}``."""
         statement: dict[str, Any] = {
             "q": self.filter,
@@ -99,7 +99,7 @@ class Update(Operation[UpdateResult]):
         if self.hint is not None:
             statement["hint"] = self.hint
         if self.sort is not None:
-            if not self.acknowledged and connection.max_wire_version < SORT_WIRE_VERSION:
+            if not self.acknowledged and facts.max_wire_version < SORT_WIRE_VERSION:
                 raise ConfigurationError(
                     "Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands."
                 )

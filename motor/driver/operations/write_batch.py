@@ -10,7 +10,6 @@ from pymongo.errors import DocumentTooLarge, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, write_concern_error_of
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     STATEMENTS_FIELD,
     Command,
@@ -20,6 +19,7 @@ from motor.driver.operations.operation import (
     add_write_concern,
 )
 from motor.driver.operations.statements import StatementEncoder
+from motor.driver.server_facts import ServerFacts
 from motor.driver.wire.op_msg import DocumentSequence
 
 _MAX_SIZE_TO_ENCRYPT = 2 * 1024 * 1024
@@ -75,43 +75,43 @@ class WriteBatch(Operation[dict[str, Any]]):
         """Not in a bulk write that is unacknowledged as a whole, also if this part of it has to wait for its reply."""
         return self.part_of_acknowledged
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """The command without its statements: they follow as a document sequence."""
         command: Command = {self.kind: self.target.collection, "ordered": self.ordered, **self.options}
         add_write_concern(command, self.write_concern)
         return command
 
-    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
+    def sequences(self, facts: ServerFacts, room: int) -> Sequence[DocumentSequence]:
         """Those of the statements that fit into `room` bytes of a message and into the server's batch size.
 
         Sent again, the batch is the same: the server tells by their places which statements it has seen. Raises
         :class:`~pymongo.errors.DocumentTooLarge` if not even the first fits; an unacknowledged write raises it for any
         that is too large for the server, which could not say so.
         """
-        return self._taken(connection, connection.max_write_batch_size, room)
+        return self._taken(facts, facts.max_write_batch_size, room)
 
-    def sequences_to_encrypt(self, connection: Connection) -> Sequence[DocumentSequence]:
+    def sequences_to_encrypt(self, facts: ServerFacts) -> Sequence[DocumentSequence]:
         """Those of the statements that are encrypted together, which makes them longer: no more than 2 MiB of them.
 
         A statement that is larger goes alone.
         """
         if self._sequence is None and self.encoder.first_size() > _MAX_SIZE_TO_ENCRYPT:
-            return self._taken(connection, 1, connection.max_message_size)
+            return self._taken(facts, 1, facts.max_message_size)
         overhead = 6 + len(STATEMENTS_FIELD[self.kind])
-        return self._taken(connection, connection.max_write_batch_size, _MAX_SIZE_TO_ENCRYPT + overhead)
+        return self._taken(facts, facts.max_write_batch_size, _MAX_SIZE_TO_ENCRYPT + overhead)
 
-    def _taken(self, connection: Connection, max_count: int, room: int) -> Sequence[DocumentSequence]:
+    def _taken(self, facts: ServerFacts, max_count: int, room: int) -> Sequence[DocumentSequence]:
         if self._sequence is not None:
             return (self._sequence,)
         name = STATEMENTS_FIELD[self.kind]
         if not self.acknowledged:
-            for size in self.encoder.sizes(connection.max_write_batch_size):
-                if size > connection.max_bson_size:
-                    self._refuse(size, connection.max_bson_size)
+            for size in self.encoder.sizes(facts.max_write_batch_size):
+                if size > facts.max_bson_size:
+                    self._refuse(size, facts.max_bson_size)
         self._first = self.encoder.taken
         documents = self.encoder.take(max_count, room - 6 - len(name))
         if not documents:
-            self._refuse(self.encoder.first_size(), connection.max_bson_size)
+            self._refuse(self.encoder.first_size(), facts.max_bson_size)
         self._sequence = DocumentSequence(name, documents)
         return (self._sequence,)
 

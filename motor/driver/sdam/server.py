@@ -10,6 +10,7 @@ from pymongo.server_description import ServerDescription
 from motor.driver.cmap.pool import Pool
 from motor.driver.events.pool import PoolMonitor
 from motor.driver.sdam.monitor import Monitor
+from motor.driver.server_facts import ServerFacts
 
 if TYPE_CHECKING:
     from motor.driver.sdam.topology import Topology
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Server:
     """Holds what belongs to one address. `operation_count` is how many operations are under way on it."""
 
-    __slots__ = ("description", "monitor", "operation_count", "pool", "supports_retryable_writes")
+    __slots__ = ("description", "facts", "monitor", "operation_count", "pool")
 
     def __init__(self, description: ServerDescription, topology: Topology, options: ClientOptions) -> None:
         address = description.address
@@ -40,7 +41,7 @@ class Server:
     def describe(self, description: ServerDescription) -> None:
         """Take note of what the server is now."""
         self.description = description
-        self.supports_retryable_writes = description.retryable_writes_supported
+        self.facts = ServerFacts.of(description)
 
     def request_check(self) -> None:
         """Have the server checked soon."""
