@@ -35,7 +35,7 @@ from motor._pymongo import (
 )
 from motor.driver.cursors import ServerCursor
 from motor.driver.deployment import Deployment
-from motor.driver.operations.bulk_write import BulkWrite
+from motor.driver.operations.bulk_write import BulkWrite, check_supported
 from motor.driver.operations.insert import ensure_id
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
 from motor.driver.retries import check_retryable_writes
