@@ -12,7 +12,7 @@ from pymongo.mongo_client import MongoClient
 
 from motor._pymongo import auto_encryption_settings, encode_document
 from motor.api.client_settings import ClientSettings, parse_settings
-from motor.driver.deployment import Deployment
+from motor.driver.execution.deployment import Deployment
 
 if TYPE_CHECKING:
     from motor.api.client import AgnosticClient

@@ -87,17 +87,7 @@ class AgnosticBase:
     def _execute(self, operation: Operation[T], session: Any = None) -> Coroutine[Any, Any, T]:
         """Check `operation`, and run it once awaited."""
         engine_session = None if session is None and BOUND_SESSION.get() is None else self._session_for(session)
-        if engine_session is not None:
-            operation.enter(engine_session)
-        operation.prepare()
-        executor = self._client._deployment.executor()
-        if executor is None:
-            return self._resolve_and_execute(operation, engine_session)
-        return executor.execute(operation, engine_session)
-
-    async def _resolve_and_execute(self, operation: Operation[T], session: Session | None) -> T:
-        executor = await self._client._deployment.resolve()
-        return await executor.execute(operation, session)
+        return self._client._deployment.execute(operation, engine_session)
 
 
 class AgnosticBaseProperties(AgnosticBase, Generic[DocumentType]):

@@ -43,10 +43,10 @@ from motor.api.delegate import Delegate
 from motor.api.deployment_view import DeploymentView
 from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
-from motor.driver.client_bulk import ClientBulk
+from motor.driver.bulk.client_bulk import ClientBulk
 from motor.driver.cmap.errors import sensible
 from motor.driver.confidential import confidential
-from motor.driver.deployment import Deployment
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
 from motor.driver.operations.run_command import RunCommand
@@ -370,7 +370,7 @@ class AgnosticClient(DeploymentView[DocumentType]):
 
     async def _list_database_names(self, session: Any, comment: Any) -> list[str]:
         operation = ListDatabases(Target("admin", "$cmd"), {"nameOnly": True}, comment)
-        databases = (await self._execute(operation, session))["firstBatch"]
+        databases: Any = (await self._execute(operation, session)).documents
         with sensible("the databases"):
             return [database["name"] for database in databases]
 
@@ -437,7 +437,6 @@ class AgnosticClient(DeploymentView[DocumentType]):
         bulk = ClientBulk(target, *options)
         for model in models:
             add_to_client_bulk(model, bulk)
-        bulk.prepare(engine_session)
         result = await bulk.execute(self._deployment, engine_session)
         if result is None:
             return ClientBulkWriteResult(cast("dict[str, Any]", None), False, False)

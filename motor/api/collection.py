@@ -24,7 +24,7 @@ from motor.api.collection_writes import CollectionWrites
 from motor.api.command_cursor import AgnosticLatentCommandCursor, AgnosticRawBatchCommandCursor
 from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.encrypted_collections import drop_state_collections
-from motor.api.query import Hint, build_query, check_exhaust
+from motor.api.query import Hint, build_query
 from motor.api.signatures import takes_those_of
 from motor.driver.cmap.errors import sensible
 from motor.driver.operations.aggregate import Aggregate, AggregateRaw
@@ -233,8 +233,6 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         if filter is not None and not isinstance(filter, Mapping):
             filter = {"_id": filter}
         query = build_query(filter, *args, **kwargs) if args or kwargs else Query(filter or {})
-        query.limit = -1
-        check_exhaust(query)
         operation: Operation[Any] = FindOne(self._target, query)
         session = args[_SESSION_OF_FIND_ONE] if len(args) > _SESSION_OF_FIND_ONE else kwargs.get("session")
         document: DocumentType | None = await self._execute(  # pyright: ignore[reportAssignmentType]

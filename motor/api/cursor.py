@@ -22,7 +22,7 @@ from motor._pymongo import (
 )
 from motor.api.base import DocumentType
 from motor.api.base_cursor import AgnosticBaseCursor
-from motor.api.query import Hint, Projection, Sort, build_query, check_batch_size, check_exhaust, check_integer
+from motor.api.query import Hint, Projection, Sort, build_query, check_batch_size, check_integer
 from motor.driver.cursors import ServerCursor
 from motor.driver.operations.find import Explain, Find, FindRaw, Query
 from motor.driver.operations.operation import Document, hint_document
@@ -121,7 +121,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
             let,
         )
         self._engine_session(session)
-        check_exhaust(query)
+        query.check()
         if no_cursor_timeout and session is None:
             warnings.warn(
                 "The server ends a session after 30 idle minutes, and its cursors with it, also with "
@@ -130,7 +130,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
                 stacklevel=3,
             )
         self._empty = False
-        self._max_await_time_ms: int | None = None
         self._set_query(query)
 
     @property
@@ -148,20 +147,11 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
     def _set_query(self, query: Query) -> None:
         self._query = query
         self._cursor = ServerCursor(self._client._deployment, self._operation_class(self.collection._target, query))
-        self._apply_flags()
-
-    def _apply_flags(self) -> None:
-        self._cursor.tailable = bool(self._query.flags & CursorType.TAILABLE)
-        self._cursor.exhaust = bool(self._query.flags & CursorType.EXHAUST)
 
     async def _refresh(self) -> int:
-        cursor = self._cursor
-        if not cursor.opened:
-            if self._empty:
-                cursor.abandon()
-                return 0
-            query = self._query
-            cursor.configure(query.limit, query.batch_size, self._max_await_time_ms, query.options.get("comment"))
+        if self._empty and not self._cursor.opened:
+            self._cursor.abandon()
+            return 0
         return await super()._refresh()
 
     def _changing(self) -> Query:
@@ -180,7 +170,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         if mask & QUERY_OPTIONS["exhaust"] and query.limit:
             raise InvalidOperation("Can't use limit and exhaust together.")
         query.flags |= mask
-        self._apply_flags()
         return self
 
     def remove_option(self, mask: int) -> Self:
@@ -191,7 +180,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         check_integer("mask", mask, "an int")
         query = self._changing()
         query.flags &= ~mask
-        self._apply_flags()
         return self
 
     def allow_disk_use(self, allow_disk_use: bool) -> Self:
@@ -237,7 +225,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         if max_await_time_ms is not None:
             check_integer("max_await_time_ms", max_await_time_ms, "an integer or None")
         if self._changing().flags & CursorType.TAILABLE_AWAIT:
-            self._max_await_time_ms = max_await_time_ms
+            self._query.max_await_time_ms = max_await_time_ms
         return self
 
     def max_scan(self, max_scan: int | None) -> Self:
@@ -325,7 +313,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
     def _copy(self, query: Query) -> Self:
         clone = type(self)(self.collection, session=self._explicit_session)
         clone._empty = self._empty
-        clone._max_await_time_ms = self._max_await_time_ms
         clone._reads_ahead = self._reads_ahead
         clone._set_query(query)
         return clone

@@ -389,10 +389,16 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         :class:`~pymongo.errors.InvalidOperation` if the reply holds no cursor.
         """
         target = Target(self._name, "$cmd", codec_options or DEFAULT_CODEC_OPTIONS)
-        operation = CursorCommand(target, command, value, kwargs, read_preference)
-        cursor = self._client._family.latent_command_cursor(
-            self["$cmd"], operation, session, max_await_time_ms=max_await_time_ms, comment=comment
+        operation = CursorCommand(
+            target,
+            command,
+            value,
+            kwargs,
+            read_preference,
+            max_await_time_ms=max_await_time_ms,
+            get_more_comment=comment,
         )
+        cursor = self._client._family.latent_command_cursor(self["$cmd"], operation, session)
         opened = confidential(cursor._opened) if operation.is_confidential else cursor._opened
         return self._start(opened())
 

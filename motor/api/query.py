@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pymongo.cursor import CursorType
-from pymongo.errors import InvalidOperation
 
 from motor._pymongo import (
     QUERY_OPTIONS,
@@ -102,12 +101,6 @@ def build_query(
     set_option("collation", validate_collation_or_none(collation), collation is not None)
     set_option("allowDiskUse", allow_disk_use, allow_disk_use is not None)
     return query
-
-
-def check_exhaust(query: Query) -> None:
-    """Raises InvalidOperation for an exhaust cursor with a limit: the server would not know when to stop."""
-    if query.flags & QUERY_OPTIONS["exhaust"] and query.limit:
-        raise InvalidOperation("Can't use limit and exhaust together.")
 
 
 def check_integer(name: str, value: Any, what: str = "an integer") -> None:

@@ -22,7 +22,7 @@ from motor.driver import timeouts
 from motor.driver.background import retrieve
 from motor.driver.cursors import ServerCursor
 from motor.driver.deadline_lock import DeadlineLock
-from motor.driver.deployment import Deployment
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.change_stream import OpenChangeStream
 from motor.driver.operations.operation import Target
 from motor.driver.sessions.session import Session
@@ -208,15 +208,13 @@ class ChangeStream:
             {},
             comment=watch.comment,
             batch_size=watch.batch_size,
+            max_await_time_ms=watch.max_await_time_ms,
             collation=watch.collation,
             stage=stage,
         )
         cursor = self._cursor = ServerCursor(self._deployment, operation)
         # It is read by one task alone, which goes on when others give up.
         cursor.outlives_readers = False
-        # A batch of one would close the cursor on servers of old: two is the least.
-        batch_size = 2 if watch.batch_size == 1 else watch.batch_size or 0
-        cursor.configure(0, batch_size, watch.max_await_time_ms, watch.comment)
         cursor.use_session(self._session)
         if not await cursor.refresh():
             self._note_start(cursor, operation)

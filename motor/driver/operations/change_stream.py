@@ -10,6 +10,7 @@ from bson.timestamp import Timestamp
 
 from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.operation import Command
+from motor.driver.operations.reply import Batch, Reply
 from motor.driver.server_facts import ServerFacts
 
 
@@ -26,7 +27,7 @@ class OpenChangeStream(Aggregate):
         command["pipeline"] = [{"$changeStream": self.stage}, *self.pipeline]
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document."""
-        self.operation_time = reply.get("operationTime")
+    def result(self, reply: Reply) -> Batch:
+        """The first batch."""
+        self.operation_time = reply.document.get("operationTime")
         return Aggregate.result(self, reply)

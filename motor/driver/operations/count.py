@@ -18,6 +18,7 @@ from motor.driver.operations.operation import (
     add_read_concern,
     hint_document,
 )
+from motor.driver.operations.reply import Reply, read_batch
 from motor.driver.server_facts import ServerFacts
 
 
@@ -59,9 +60,9 @@ class CountDocuments(ReadOperation[int]):
         add_read_concern(command, self.target.read_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> int:
+    def result(self, reply: Reply) -> int:
         """The count; zero for a collection that is not there."""
-        batch = reply["cursor"]["firstBatch"] if "cursor" in reply else None
+        batch: Any = read_batch(reply).documents if "cursor" in reply.document else None
         return batch[0]["n"] if batch else 0
 
 
@@ -89,6 +90,6 @@ class EstimatedDocumentCount(ReadOperation[int]):
         add_read_concern(command, self.target.read_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> int:
+    def result(self, reply: Reply) -> int:
         """The estimate."""
-        return int(reply["n"])
+        return int(reply.document["n"])

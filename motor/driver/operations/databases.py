@@ -9,12 +9,13 @@ from typing import Any
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 
 from motor.driver.operations.operation import AdminOperation, Command, ReadOperation, Target, add_write_concern
+from motor.driver.operations.reply import Batch, Reply
 from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
-class ListDatabases(ReadOperation[dict[str, Any]]):
-    """List the databases: the result is a ``cursor`` document, as if the server had opened a cursor."""
+class ListDatabases(ReadOperation[Batch]):
+    """List the databases: the result is a batch, as if the server had opened a cursor."""
 
     target: Target
     options: Mapping[str, Any]
@@ -35,9 +36,9 @@ class ListDatabases(ReadOperation[dict[str, Any]]):
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """A ``cursor`` document with all of it in its first batch."""
-        return {"id": 0, "firstBatch": reply["databases"], "ns": "admin.$cmd"}
+    def result(self, reply: Reply) -> Batch:
+        """All of it in one batch."""
+        return Batch(0, reply.document["databases"], "admin.$cmd")
 
 
 @dataclass(slots=True, repr=False)
@@ -57,5 +58,5 @@ class DropDatabase(AdminOperation[None]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> None:
-        """Nothing."""
+    def result(self, reply: Reply) -> None:
+        """It says no more than ok."""

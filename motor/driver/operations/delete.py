@@ -23,6 +23,7 @@ from motor.driver.operations.operation import (
     hint_document,
     require_acknowledged,
 )
+from motor.driver.operations.reply import Reply
 from motor.driver.server_facts import ServerFacts
 
 
@@ -75,7 +76,7 @@ class Delete(Operation[DeleteResult]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> DeleteResult:
+    def result(self, reply: Reply) -> DeleteResult:
         """Raises a write error, or returns the count."""
-        check_write_command_response(reply)
-        return DeleteResult(reply, self.acknowledged)
+        check_write_command_response(reply.document)
+        return DeleteResult(reply.document, self.acknowledged)

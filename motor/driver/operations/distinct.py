@@ -6,7 +6,6 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from bson.codec_options import CodecOptions
 from pymongo.errors import ConfigurationError
 
 from motor._pymongo import CollationIn, validate_collation_or_none
@@ -18,6 +17,7 @@ from motor.driver.operations.operation import (
     add_read_concern,
     hint_document,
 )
+from motor.driver.operations.reply import Reply
 from motor.driver.server_facts import ServerFacts
 
 
@@ -34,13 +34,8 @@ class Distinct(ReadOperation[list[Any]]):
     collation: CollationIn | None = None
 
     name = "distinct"
-    reply_fields = {"values": 1}  # noqa: RUF012  # never changed
+    user_fields = {"values": 1}  # noqa: RUF012  # never changed
     raises_write_concern_error = True
-
-    @property
-    def reply_codec(self) -> CodecOptions[Any]:
-        """The user's: the values are the user's."""
-        return self.target.codec_options
 
     def prepare(self) -> None:
         """Check the arguments."""
@@ -65,7 +60,7 @@ class Distinct(ReadOperation[list[Any]]):
             command["collation"] = self.collation
         return command
 
-    def result(self, reply: dict[str, Any]) -> list[Any]:
+    def result(self, reply: Reply) -> list[Any]:
         """The values."""
-        values: list[Any] = reply["values"]
+        values: list[Any] = reply.document["values"]
         return values

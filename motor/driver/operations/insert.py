@@ -9,8 +9,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.results import InsertOneResult
 
 from motor._pymongo import check_write_command_response, validate_is_document_type
-from motor.driver.operations.object_ids import new_object_id
+from motor.driver.object_ids import new_object_id
 from motor.driver.operations.operation import Command, Document, Operation, Target, add_write_concern
+from motor.driver.operations.reply import Reply
 from motor.driver.server_facts import ServerFacts
 
 
@@ -76,8 +77,8 @@ class InsertOne(Operation[InsertOneResult]):
         """The command with the document as the application gave it."""
         return {**command, "documents": [self.document]}
 
-    def result(self, reply: dict[str, Any]) -> InsertOneResult:
+    def result(self, reply: Reply) -> InsertOneResult:
         """Raises a write error, or returns the id."""
-        check_write_command_response(reply)
+        check_write_command_response(reply.document)
         inserted_id = None if is_raw(self.document) else self.document["_id"]
         return InsertOneResult(inserted_id, self.acknowledged)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.objectid import ObjectId
-from pymongo.errors import DocumentTooLarge
 
 from motor._pymongo import check_write_command_response, encode_document
-from motor.driver.operations.operation import Command, Operation, Target, add_write_concern
+from motor.driver.operations.operation import Command, Operation, Target, add_write_concern, document_too_large
+from motor.driver.operations.reply import Reply
 from motor.driver.server_facts import ServerFacts
 from motor.driver.wire.op_msg import DocumentSequence
 
@@ -33,7 +33,7 @@ class InsertChunks(Operation[None]):
 
     name = "insert"
     is_causal = True
-    is_batch = True
+    has_sequences = True
 
     @property
     def retryable(self) -> bool:
@@ -56,10 +56,7 @@ class InsertChunks(Operation[None]):
         for chunk_id, data in zip(self.ids, self.chunks, strict=True):
             size = overhead + len(data)
             if size > facts.max_bson_size:
-                raise DocumentTooLarge(
-                    f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
-                    f"up to {facts.max_bson_size} bytes."
-                )
+                raise document_too_large(size, facts.max_bson_size)
             head = (_INT32.pack(size), b"\7_id\0", chunk_id.binary, file_id)
             fields = _NUMBER_AND_DATA.pack(b"\x10n\0", number, b"\5data\0", len(data), 0)
             pieces += (b"".join(head) + fields, memoryview(data), b"\0")
@@ -74,6 +71,6 @@ class InsertChunks(Operation[None]):
         ]
         return {**command, "documents": documents}
 
-    def result(self, reply: dict[str, Any]) -> None:
+    def result(self, reply: Reply) -> None:
         """Raises a write error or a write concern error."""
-        check_write_command_response(reply)
+        check_write_command_response(reply.document)

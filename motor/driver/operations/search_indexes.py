@@ -12,6 +12,7 @@ from typing import Any
 from pymongo.operations import SearchIndexModel
 
 from motor.driver.operations.operation import NAMESPACE_NOT_FOUND, Command, Document, Operation, Target
+from motor.driver.operations.reply import Reply
 from motor.driver.server_facts import ServerFacts
 
 
@@ -40,9 +41,9 @@ class CreateSearchIndexes(Operation[list[str]]):
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> list[str]:
+    def result(self, reply: Reply) -> list[str]:
         """The names."""
-        return [index["name"] for index in reply["indexesCreated"]]
+        return [index["name"] for index in reply.document["indexesCreated"]]
 
 
 @dataclass(slots=True, repr=False)
@@ -72,5 +73,5 @@ class ChangeSearchIndex(Operation[None]):
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> None:
-        """Nothing."""
+    def result(self, reply: Reply) -> None:
+        """It says no more than ok."""

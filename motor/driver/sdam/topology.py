@@ -44,9 +44,10 @@ from motor.driver.cmap.errors import ANOTHER_SERVER
 from motor.driver.cmap.server_hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
+from motor.driver.operations.operation import Selector
 from motor.driver.owner import Owner
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
-from motor.driver.sdam.selection import AddressSelector, Selector, selection_error, suitable_addresses
+from motor.driver.sdam.selection import AddressSelector, selection_error, suitable_addresses
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvPoller
