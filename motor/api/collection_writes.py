@@ -21,6 +21,7 @@ from motor._pymongo import CollationIn, Pipeline, add_to_bulk, validate_list
 from motor.api.base import AgnosticBaseProperties, DocumentType
 from motor.api.query import Hint, Projection, Sort
 from motor.driver.bulk.bulk import Bulk
+from motor.driver.object_ids import is_raw
 from motor.driver.operations import insert
 from motor.driver.operations.delete import Delete
 from motor.driver.operations.find_and_modify import FindAndModify
@@ -83,7 +84,7 @@ class CollectionWrites(AgnosticBaseProperties[DocumentType]):
         bulk = Bulk(self._target, ordered, bypass_document_validation, comment)
         bulk.add_inserts(documents)
         result = await self._execute_bulk(bulk, session)
-        ids = [document["_id"] for document in documents if not insert.is_raw(document)]
+        ids = [document["_id"] for document in documents if not is_raw(document)]
         return InsertManyResult(ids, result is not None)
 
     def bulk_write(

@@ -25,7 +25,7 @@ from motor.driver.cmap.errors import sensible
 from motor.driver.execution.deployment import Deployment
 from motor.driver.execution.execution import Execution
 from motor.driver.execution.retries import check_retryable_writes
-from motor.driver.operations.insert import ensure_id
+from motor.driver.object_ids import ensure_id
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
 from motor.driver.operations.write_batch import WriteBatch
 from motor.driver.sessions.session import Session

@@ -29,8 +29,8 @@ from motor.driver.bulk.bulk import refuse_without_reply
 from motor.driver.cursors import ServerCursor
 from motor.driver.execution.deployment import Deployment
 from motor.driver.execution.retries import check_retryable_writes
+from motor.driver.object_ids import ensure_id
 from motor.driver.operations.bulk_write import BulkWrite, ClientWrites
-from motor.driver.operations.insert import ensure_id
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
 from motor.driver.sessions.session import Session
 from motor.driver.wire.header import next_request_id
