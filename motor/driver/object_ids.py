@@ -1,4 +1,4 @@
-"""The ids of documents to be inserted: who has none gets an ObjectId, made here at a third of what ``ObjectId()`` costs.
+"""The ids of documents to be inserted: one without gets an ObjectId, made here at a third of what ``ObjectId()`` costs.
 
 Source: the MongoDB specification "ObjectID": seconds since the epoch, a random number of the process, a counter.
 """
