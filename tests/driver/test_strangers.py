@@ -8,7 +8,7 @@ import pytest
 from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, ProtocolError, ServerSelectionTimeoutError
 
-from motor.driver.cmap.server_hello import MOST_MEMBERS, read_hello
+from motor.driver.cmap.hello import MOST_MEMBERS, read_hello
 from motor.driver.wire.reader import STRANGERS_MESSAGE_SIZE
 from tests.compression.envelope import wrap
 from tests.driver.inside import server_of, topology_of

@@ -18,8 +18,8 @@ from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, in_function_as_a_service
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.handshake import hello_command, shake_hands
-from motor.driver.cmap.server_hello import read_hello
+from motor.driver.cmap.handshake import shake_hands
+from motor.driver.cmap.hello import hello_command, read_hello
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.owner import Owner
 from motor.driver.sdam.round_trip import RoundTripTimes

@@ -41,7 +41,7 @@ from motor._pymongo import (
 )
 from motor.driver import timeouts
 from motor.driver.cmap.errors import ANOTHER_SERVER
-from motor.driver.cmap.server_hello import MOST_MEMBERS
+from motor.driver.cmap.hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyMonitor
 from motor.driver.owner import Owner
