@@ -24,7 +24,8 @@ from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver import timeouts
 from motor.driver.background import retrieve, start_task
 from motor.driver.cmap.errors import format_address
-from motor.driver.cmap.pin import Pin, PinHolder
+from motor.driver.cmap.pin import Pin
+from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.deployment import Deployment
 from motor.driver.execution import Execution
