@@ -194,7 +194,7 @@ class Bulk:
             raise ConfigurationError("Collation is unsupported for unacknowledged writes.")
         if "arrayFilters" in self._uses:
             raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
-        server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
+        server = await executor.topology.select(writable_server_selector, "bulkWrite", self._bulk_id)
         if "sort" in self._uses and (server.description.max_wire_version or 0) < SORT_WIRE_VERSION:
             raise ConfigurationError("Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands.")
         if self._bypass_document_validation:

@@ -170,7 +170,7 @@ class ClientBulk:
         result = _empty_result()
         while self._sent < len(self._writes):
             try:
-                server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
+                server = await executor.topology.select(writable_server_selector, "bulkWrite", self._bulk_id)
                 check_supported(server.description.max_wire_version or 0)
                 batch = await self._next_batch(server)
             except Exception as error:

@@ -340,8 +340,8 @@ class ServerCursor:
     def _get_more(self) -> Coroutine[Any, Any, dict[str, Any]]:
         """The next batch, once awaited. Where nothing has to be waited for first it is a coroutine less."""
         executor = self._deployment.executor()
-        server = executor.topology.known_at(self.address) if executor is not None else None
-        if executor is None or server is None:
+        server = self._server(executor) if executor is not None else None
+        if executor is None or server is None or not server.description.is_server_type_known:
             return self._find_and_get_more()
         return executor.run(self._getting_more(server))
 

@@ -148,7 +148,7 @@ class Executor:
 
     def _end_sessions(self, ids: Sequence[Mapping[str, Any]]) -> None:
         """A courtesy: without a connection at hand the server lets them expire."""
-        server = self.topology.select_known(ReadPreference.PRIMARY_PREFERRED)
+        server = self.topology.select_now(ReadPreference.PRIMARY_PREFERRED, quietly=True)
         connection = server.pool.check_out_idle() if server is not None else None
         if server is not None and connection is not None:
             # The server is not owed it: one whose limits are too small for it goes without.
@@ -175,9 +175,7 @@ class Executor:
                 address = session.transaction.pinned_address
             if address is None:
                 avoided = retry.deprioritized if retry is not None else ()
-                return await self.topology.server_for(
-                    operation.selector, operation.name, operation.operation_id, avoided
-                )
+                return await self.topology.select(operation.selector, operation.name, operation.operation_id, avoided)
             server = await self.topology.select_address(address, operation.name)
             if server is None:
                 raise AutoReconnect(f"server {format_address(address)} no longer available")

@@ -12,6 +12,7 @@ from pymongo.errors import AutoReconnect, NotPrimaryError, ServerSelectionTimeou
 from pymongo.monitoring import ServerHeartbeatListener
 
 from motor.driver.cmap.handshake import shake_hands
+from tests.driver.inside import server_of
 from tests.driver.scripted import ScriptedServer, reply, until
 
 VERSION = {"processId": ObjectId("6f0000000000000000000001"), "counter": Int64(1)}
@@ -40,7 +41,7 @@ async def test_a_heartbeat_that_succeeded_is_not_reported_failed(server, connect
 
     async def cancelled_meanwhile(*arguments: Any) -> Any:
         hello = await shake_hands(*arguments)
-        client._deployment.executor().topology.servers[0].cancel_check()
+        server_of(client).cancel_check()
         return hello
 
     monkeypatch.setattr("motor.driver.sdam.monitor.shake_hands", cancelled_meanwhile)

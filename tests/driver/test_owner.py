@@ -174,14 +174,14 @@ def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
         client: Any = AsyncIOMotorClient(server.uri)
         loop.run_until_complete(_find(client))
         monitor = loop.run_until_complete(_monitor(client))
-        original = monitor._topology.update
+        original = monitor._on_hello
 
-        def interrupted(*arguments: Any, **keywords: Any) -> None:
-            monitor._topology.update = original
+        def interrupted(description: Any) -> None:
+            monitor._on_hello = original
             signal.raise_signal(signal.SIGINT)
-            original(*arguments, **keywords)
+            original(description)
 
-        monitor._topology.update = interrupted
+        monitor._on_hello = interrupted
         monitor.cancel_check()
         with pytest.raises(KeyboardInterrupt):
             loop.run_forever()
