@@ -95,10 +95,10 @@ async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
 async def test_the_garbage_collector_closes_a_client_in_the_midst_of_a_change(monkeypatch):
     original = server_module.Server.__init__
 
-    def collecting(self: Any, description: Any, *arguments: Any) -> None:
+    def collecting(self: Any, description: Any, *arguments: Any, **callbacks: Any) -> None:
         if description.address[1] == 1:
             gc.collect()
-        original(self, description, *arguments)
+        original(self, description, *arguments, **callbacks)
 
     monkeypatch.setattr(server_module.Server, "__init__", collecting)
     async with ScriptedServer() as server:
