@@ -22,7 +22,8 @@ from pymongo.errors import (
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver import timeouts
 from motor.driver.background import retrieve, start_task
-from motor.driver.cmap.pin import Pin, PinHolder
+from motor.driver.cmap.pin import Pin
+from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.execution.deployment import Deployment
 from motor.driver.execution.execution import Execution

@@ -6,7 +6,7 @@ import pytest
 
 from motor import file_response
 from motor.api.gridfs import grid_out
-from motor.driver.cmap import authentication, expanding, server_hello
+from motor.driver.cmap import authentication, expanding, hello
 from motor.driver.gridfs import chunk_reader
 from motor.driver.sdam import topology
 from motor.driver.sessions import cluster_clock
@@ -19,7 +19,7 @@ NUMBERS = {
     "threat-model.md": [
         f"| A message | {reader.MAX_MESSAGE_SIZE:,} bytes",
         f"whatever a monitor reads | {reader.STRANGERS_MESSAGE_SIZE:,} bytes |",
-        f"| {server_hello.MOST_MEMBERS}, as many as a replica set can have members;",
+        f"| {hello.MOST_MEMBERS}, as many as a replica set can have members;",
         f"of all servers together {topology._MOST_SERVERS} at once, and {topology._MOST_SERVERS} new ones in each",
         f"Fields beside the batch of a large cursor reply | {batch.MOST_FIELDS} |",
         f"A cluster time that is passed on | {cluster_clock.LARGEST_CLUSTER_TIME:,} bytes;",

@@ -17,9 +17,14 @@ def topology_of(client: AgnosticClient) -> Topology:
     return executor.topology
 
 
+def servers_of(client: AgnosticClient) -> list[Server]:
+    """The servers of a client's topology."""
+    return list(topology_of(client)._servers.values())
+
+
 def server_of(client: AgnosticClient) -> Server:
     """The one server of a client's topology."""
-    (server,) = topology_of(client)._servers.values()
+    (server,) = servers_of(client)
     return server
 
 

@@ -95,10 +95,10 @@ async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
 async def test_the_garbage_collector_closes_a_client_in_the_midst_of_a_change(monkeypatch):
     original = server_module.Server.__init__
 
-    def collecting(self: Any, description: Any, *arguments: Any) -> None:
+    def collecting(self: Any, description: Any, *arguments: Any, **callbacks: Any) -> None:
         if description.address[1] == 1:
             gc.collect()
-        original(self, description, *arguments)
+        original(self, description, *arguments, **callbacks)
 
     monkeypatch.setattr(server_module.Server, "__init__", collecting)
     async with ScriptedServer() as server:
@@ -174,14 +174,14 @@ def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
         client: Any = AsyncIOMotorClient(server.uri)
         loop.run_until_complete(_find(client))
         monitor = loop.run_until_complete(_monitor(client))
-        original = monitor._topology.update
+        original = monitor._on_hello
 
-        def interrupted(*arguments: Any, **keywords: Any) -> None:
-            monitor._topology.update = original
+        def interrupted(description: Any) -> None:
+            monitor._on_hello = original
             signal.raise_signal(signal.SIGINT)
-            original(*arguments, **keywords)
+            original(description)
 
-        monitor._topology.update = interrupted
+        monitor._on_hello = interrupted
         monitor.cancel_check()
         with pytest.raises(KeyboardInterrupt):
             loop.run_forever()

@@ -10,7 +10,7 @@ from bson.errors import BSONError
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import check_books, topology_of
+from tests.driver.inside import check_books, servers_of
 from tests.fuzz.server import FuzzServer, Interference
 from tests.fuzz.virtual import Finding, VirtualLoop, running
 
@@ -100,7 +100,7 @@ async def _ended(awaitable: Awaitable[Any], what: str) -> Exception | None:
 
 
 def _check(client: AsyncIOMotorClient) -> None:
-    for server in topology_of(client).servers:
+    for server in servers_of(client):
         check_books(server.pool)
         if server.monitor is not None and server.monitor._service.task.done():
             raise Finding("the monitor has died")

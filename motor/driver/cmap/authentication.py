@@ -20,7 +20,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.authentication_errors import explained
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure
-from motor.driver.cmap.handshake import hello_command
+from motor.driver.cmap.hello import hello_command
 from motor.driver.cmap.own_thread import call_in_own_thread
 from motor.driver.confidential import without_secrets
 from motor.driver.events.command import CommandMonitor

@@ -5,38 +5,18 @@ Source: the MongoDB specification "MongoDB Handshake".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import ConfigurationError
 from pymongo.hello import Hello
 
-from motor._pymongo import add_server_api, client_metadata, compressor_for, compressors_of
+from motor._pymongo import client_metadata, compressor_for, compressors_of
+from motor.driver.cmap.authentication import Authentication
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.server_hello import read_hello
+from motor.driver.cmap.hello import hello_command, read_hello
 from motor.driver.confidential import confidential
 from motor.driver.server_facts import ServerFacts
-
-if TYPE_CHECKING:
-    from motor.driver.cmap.authentication import Authentication
-
-_BACKPRESSURE = "2"
-"""Says that the client knows what to do with the errors of an overloaded server. Source: the MongoDB specification
-"Client Backpressure".
-"""
-
-
-def hello_command(options: ClientOptions, hello_ok: bool) -> dict[str, Any]:
-    """The hello command, under the name that the server is known to understand."""
-    pool_options = options.pool_options
-    command: dict[str, Any]
-    if hello_ok or pool_options.server_api or options.load_balanced:
-        command = {"hello": 1}
-    else:
-        command = {"ismaster": 1, "helloOk": True}
-    command["backpressure"] = _BACKPRESSURE
-    add_server_api(command, pool_options.server_api)
-    return command
 
 
 async def shake_hands(

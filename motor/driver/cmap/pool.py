@@ -26,7 +26,7 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure
 from motor.driver.cmap.generations import Generations
 from motor.driver.cmap.pending import PendingConnections, establish
-from motor.driver.cmap.pin import PinHolder
+from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.cmap.wait_queue import Waiter, WaitQueue, waited_too_long
 from motor.driver.events.pool import PoolMonitor
 from motor.driver.owner import Owner

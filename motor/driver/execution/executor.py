@@ -146,7 +146,7 @@ class Executor:
 
     def _end_sessions(self, ids: Sequence[Mapping[str, Any]]) -> None:
         """A courtesy: without a connection at hand the server lets them expire."""
-        server = self.topology.select_known(ReadPreference.PRIMARY_PREFERRED)
+        server = self.topology.select_now(ReadPreference.PRIMARY_PREFERRED, quietly=True)
         connection = server.pool.check_out_idle() if server is not None else None
         if server is not None and connection is not None:
             # The server is not owed it: one whose limits are too small for it goes without.

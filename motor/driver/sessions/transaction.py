@@ -14,7 +14,8 @@ from bson.int64 import Int64
 from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, TransactionOptions
-from motor.driver.cmap.pin import Pin, PinHolder
+from motor.driver.cmap.pin import Pin
+from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.sessions.server_session import ServerSession
 
 
