@@ -29,7 +29,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
 from motor.driver.cmap.errors import SENSELESS, UNREADABLE
-from motor.driver.events.command import CommandMonitor, MonitoredCommand
+from motor.driver.events.command import CommandPublisher, PublishedCommand
 from motor.driver.execution import Execution
 from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
 from motor.driver.sdam.server import Server
@@ -67,7 +67,7 @@ class Exchange:
         on_orphan: Callable[[Operation[Any], Server, int], None],
     ) -> None:
         """`on_orphan` is told of the cursor that a command opens after its caller has gone."""
-        self.monitor = CommandMonitor(options.event_listeners, topology.settings.topology_id)
+        self.events = CommandPublisher(options.event_listeners, topology.settings.topology_id)
         self._topology = topology
         self._options = options
         self._on_orphan = on_orphan
@@ -91,10 +91,10 @@ class Exchange:
         message = self._encode(command, operation, connection, request_id, acknowledged)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
             message = await _compressed(message, connection.compressor)
-        monitored: MonitoredCommand | None = None
-        if self.monitor.watched:
+        published: PublishedCommand | None = None
+        if self.events.watched:
             shown = operation.described(command)
-            monitored = self.monitor.start(
+            published = self.events.start(
                 operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
             )
         try:
@@ -130,11 +130,11 @@ class Exchange:
                     connection.doubt(error)
                     raise
         except BaseException as error:
-            if monitored is not None:
-                monitored.failed(error)
+            if published is not None:
+                published.failed(error)
             raise
-        if monitored is not None:
-            monitored.succeeded(reply)
+        if published is not None:
+            published.succeeded(reply)
         try:
             return operation.result(reply)
         except UNREADABLE as error:
@@ -147,12 +147,12 @@ class Exchange:
         self._complete(command, Execution(operation), connection)
         request_id = next_request_id()
         message = self._encode(command, operation, connection, request_id, acknowledged=False)
-        if self.monitor.watched:
-            monitored = self.monitor.start(
+        if self.events.watched:
+            published = self.events.start(
                 operation.name, operation.database, command, request_id, request_id, connection
             )
             connection.send_last(message)
-            monitored.succeeded({"ok": 1})
+            published.succeeded({"ok": 1})
         else:
             connection.send_last(message)
 

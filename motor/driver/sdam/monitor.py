@@ -20,7 +20,7 @@ from motor._pymongo import Address, in_function_as_a_service
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.handshake import hello_command, shake_hands
 from motor.driver.cmap.server_hello import read_hello
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.events.topology import TopologyPublisher
 from motor.driver.owner import Owner
 from motor.driver.sdam.round_trip import RoundTripTimes
 
@@ -34,7 +34,7 @@ MIN_HEARTBEAT_INTERVAL = 0.5
 class Monitor:
     """Checks one server every heartbeatFrequencyMS, or sooner when asked, and reports what it finds to the topology."""
 
-    def __init__(self, address: Address, topology: Topology, options: ClientOptions, events: TopologyMonitor) -> None:
+    def __init__(self, address: Address, topology: Topology, options: ClientOptions, events: TopologyPublisher) -> None:
         self._address = address
         self._topology = topology
         self._options = options

@@ -8,7 +8,7 @@ from pymongo.client_options import ClientOptions
 from pymongo.server_description import ServerDescription
 
 from motor.driver.cmap.pool import Pool
-from motor.driver.events.pool import PoolMonitor
+from motor.driver.events.pool import PoolPublisher
 from motor.driver.sdam.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ class Server:
         address = description.address
         self.describe(description)
         self.operation_count = 0
-        pool_monitor = PoolMonitor(address, options.event_listeners, topology.settings.topology_id)
+        events = PoolPublisher(address, options.event_listeners, topology.settings.topology_id)
         self.pool = Pool(
             address,
             options,
-            pool_monitor,
+            events,
             lambda error, connection: topology.handle_error(
                 self, error, connection.generation, handshake_completed=False, service_id=connection.service_id
             ),

@@ -43,7 +43,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.errors import ANOTHER_SERVER
 from motor.driver.cmap.server_hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.events.topology import TopologyPublisher
 from motor.driver.owner import Owner
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
 from motor.driver.sdam.selection import AddressSelector, Selector, selection_error, suitable_addresses
@@ -72,7 +72,7 @@ class Topology:
     def __init__(self, settings: TopologySettings, owner: Owner) -> None:
         self.settings = settings
         self.owner = owner
-        self.events = TopologyMonitor(settings.options.event_listeners, settings.topology_id)
+        self.events = TopologyPublisher(settings.options.event_listeners, settings.topology_id)
         self.description = settings.empty_description()
         self.clock = ClusterClock()
         self.sessions = ServerSessionPool()
