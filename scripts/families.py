@@ -47,8 +47,8 @@ def for_tornado(source: str) -> str:
             sys.exit(f"scripts/families: motor/motor_asyncio.py has no {asyncio!r} any more")
         source = source.replace(asyncio, tornado)
     # Shorter names make other lines.
-    formatting = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(TORNADO), "-"]
-    return subprocess.run(formatting, input=HEADER + source, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+    ruff = (sys.executable, "-m", "ruff", "format", "--stdin-filename", str(TORNADO), "-")
+    return subprocess.run(ruff, input=HEADER + source, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 if __name__ == "__main__":
