@@ -48,7 +48,7 @@ def for_tornado(source: str) -> str:
         source = source.replace(asyncio, tornado)
     # Shorter names make other lines.
     ruff = (sys.executable, "-m", "ruff", "format", "--stdin-filename", str(TORNADO), "-")
-    return subprocess.run(ruff, input=HEADER + source, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(ruff, input=HEADER + source, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
 
 
 if __name__ == "__main__":
