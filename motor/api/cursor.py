@@ -22,16 +22,16 @@ from motor._pymongo import (
 )
 from motor.api.base import DocumentType
 from motor.api.base_cursor import AgnosticBaseCursor
-from motor.api.query import Hint, Projection, Sort, build_query, check_batch_size, check_integer
+from motor.api.query import Hint, Sort, build_query, check_batch_size, check_integer
+from motor.api.signatures import takes_one_and_those_of
 from motor.driver.cursors import ServerCursor
 from motor.driver.operations.find import Explain, Find, FindRaw, Query
-from motor.driver.operations.operation import Document, hint_document
+from motor.driver.operations.operation import hint_document
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from motor.api.collection import AgnosticCollection
-    from motor.api.session import AgnosticClientSession
 
 
 class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
@@ -67,62 +67,13 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
 
     _operation_class: ClassVar[type[Find]] = Find
 
-    def __init__(
-        self,
-        collection: AgnosticCollection[DocumentType],
-        filter: Document | None = None,
-        projection: Projection | None = None,
-        skip: int = 0,
-        limit: int = 0,
-        no_cursor_timeout: bool = False,
-        cursor_type: int = CursorType.NON_TAILABLE,
-        sort: Sort | None = None,
-        allow_partial_results: bool = False,
-        oplog_replay: bool = False,
-        batch_size: int = 0,
-        collation: CollationIn | None = None,
-        hint: Hint | None = None,
-        max_scan: int | None = None,
-        max_time_ms: int | None = None,
-        max: Sort | None = None,
-        min: Sort | None = None,
-        return_key: bool | None = None,
-        show_record_id: bool | None = None,
-        snapshot: bool | None = None,
-        comment: Any = None,
-        session: AgnosticClientSession | None = None,
-        allow_disk_use: bool | None = None,
-        let: Document | None = None,
-    ) -> None:
+    @takes_one_and_those_of(build_query)
+    def __init__(self, collection: AgnosticCollection[DocumentType], *args: Any, **kwargs: Any) -> None:
+        query, session = build_query(*args, **kwargs)
         super().__init__(collection, session)
-        query = build_query(
-            filter,
-            projection,
-            skip,
-            limit,
-            no_cursor_timeout,
-            cursor_type,
-            sort,
-            allow_partial_results,
-            oplog_replay,
-            batch_size,
-            collation,
-            hint,
-            max_scan,
-            max_time_ms,
-            max,
-            min,
-            return_key,
-            show_record_id,
-            snapshot,
-            comment,
-            session,
-            allow_disk_use,
-            let,
-        )
         self._engine_session(session)
         query.check()
-        if no_cursor_timeout and session is None:
+        if query.flags & QUERY_OPTIONS["no_timeout"] and session is None:
             warnings.warn(
                 "The server ends a session after 30 idle minutes, and its cursors with it, also with "
                 "no_cursor_timeout=True: use an explicit session, and refresh it.",

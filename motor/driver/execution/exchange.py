@@ -29,10 +29,11 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
 from motor.driver.cmap.errors import SENSELESS, UNREADABLE
-from motor.driver.events.command import CommandMonitor, MonitoredCommand
+from motor.driver.events.command import CommandPublisher, PublishedCommand
 from motor.driver.execution.execution import Execution
+from motor.driver.operations.decoding import decode
 from motor.driver.operations.operation import STATEMENTS_FIELD, Command, Operation, Result, document_too_large
-from motor.driver.operations.reply import Reply, decode
+from motor.driver.operations.reply import Reply
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
 from motor.driver.server_facts import ServerFacts
@@ -94,7 +95,7 @@ class Exchange:
         on_orphan: Callable[[Operation[Any], Server, int], None],
     ) -> None:
         """`on_orphan` is told of the cursor that a command opens after its caller has gone."""
-        self.monitor = CommandMonitor(options.event_listeners, topology.settings.topology_id)
+        self.events = CommandPublisher(options.event_listeners, topology.settings.topology_id)
         self._topology = topology
         self._options = options
         self._encrypter = encrypter
@@ -121,10 +122,10 @@ class Exchange:
         message = self._encode(command, operation, connection.facts, request_id, encrypted is not None)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
             message = await _compressed(message, connection.compressor)
-        monitored: MonitoredCommand | None = None
-        if self.monitor.watched:
+        published: PublishedCommand | None = None
+        if self.events.watched:
             shown = operation.described(command) if encrypted is None else command
-            monitored = self.monitor.start(
+            published = self.events.start(
                 operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
             )
         try:
@@ -160,21 +161,21 @@ class Exchange:
                 await connection.send_unacknowledged(message, self._socket_timeout if left is None else left)
                 reply, received = Reply({"ok": 1}), None
         except BaseException as error:
-            if monitored is not None:
-                monitored.failed(error)
+            if published is not None:
+                published.failed(error)
             raise
-        if received is not None and (monitored is not None or self._encrypter is not None):
+        if received is not None and (published is not None or self._encrypter is not None):
             try:
-                if monitored is not None:
-                    monitored.succeeded(await _shown(operation, reply))
+                if published is not None:
+                    published.succeeded(await _shown(operation, reply))
                 if self._encrypter is not None:
                     reply = await self._decrypted(operation, received.document, reply)
             except BaseException:
                 if operation.opens_cursor:
                     self._orphaned(operation, server, received)
                 raise
-        elif monitored is not None:
-            monitored.succeeded(reply.document)
+        elif published is not None:
+            published.succeeded(reply.document)
         try:
             return operation.result(reply)
         except UNREADABLE as error:
@@ -187,12 +188,12 @@ class Exchange:
         self._complete(command, Execution(operation), connection)
         request_id = next_request_id()
         message = self._encode(command, operation, connection.facts, request_id)
-        if self.monitor.watched:
-            monitored = self.monitor.start(
+        if self.events.watched:
+            published = self.events.start(
                 operation.name, operation.database, command, request_id, request_id, connection
             )
             connection.send_last(message)
-            monitored.succeeded({"ok": 1})
+            published.succeeded({"ok": 1})
         else:
             connection.send_last(message)
 

@@ -223,7 +223,7 @@ class Executor:
             execution.transaction_number = execution.server_session.next_transaction_number()
 
     def _tell_of(self, retry: Retry, operation: Operation[Any]) -> None:
-        self._exchange.monitor.retrying(operation.name, operation.operation_id, retry.attempts, operation.is_read)
+        self._exchange.events.retrying(operation.name, operation.operation_id, retry.attempts, operation.is_read)
 
     async def _reauthenticated(self, execution: Execution[Any], connection: Connection, error: PyMongoError) -> bool:
         """Whether the server wanted the client to prove again who it is, and it has done so: once a connection."""

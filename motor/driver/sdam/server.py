@@ -9,8 +9,8 @@ from pymongo.server_description import ServerDescription
 
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pool import Pool
-from motor.driver.events.pool import PoolMonitor
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.events.pool import PoolPublisher
+from motor.driver.events.topology import TopologyPublisher
 from motor.driver.owner import Owner
 from motor.driver.sdam.monitor import Monitor
 from motor.driver.sdam.settings import TopologySettings
@@ -27,7 +27,7 @@ class Server:
         description: ServerDescription,
         settings: TopologySettings,
         owner: Owner,
-        events: TopologyMonitor,
+        events: TopologyPublisher,
         on_hello: Callable[[ServerDescription], None],
         on_check_failed: Callable[[Server, Exception], None],
         on_opening_failed: Callable[[Server, Exception, Connection], None],
@@ -41,7 +41,7 @@ class Server:
         self.pool = Pool(
             address,
             options,
-            PoolMonitor(address, options.event_listeners, settings.topology_id),
+            PoolPublisher(address, options.event_listeners, settings.topology_id),
             partial(on_opening_failed, self),
             owner,
         )
