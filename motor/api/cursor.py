@@ -25,7 +25,7 @@ from motor.api.base_cursor import AgnosticBaseCursor
 from motor.api.query import Hint, Sort, build_query, check_batch_size, check_integer
 from motor.api.signatures import takes_one_and_those_of
 from motor.driver.cursors import ServerCursor
-from motor.driver.operations.find import Explain, Find, FindRaw, Query
+from motor.driver.operations.find import ExplainAsFind, ExplainQuery, Find, FindRaw, Query
 from motor.driver.operations.operation import hint_document
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
 
     def _set_query(self, query: Query) -> None:
         self._query = query
-        self._cursor = ServerCursor(self._client._deployment, self._operation_class(self.collection._target, query))
+        operation = ExplainAsFind if query.explains else self._operation_class
+        self._cursor = ServerCursor(self._client._deployment, operation(self.collection._target, query))
 
     async def _refresh(self) -> int:
         if self._empty and not self._cursor.opened:
@@ -288,7 +289,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
     def explain(self) -> asyncio.Future[dict[str, Any]]:
         """The server's plan for the query."""
         query = replace(self._query, limit=-abs(self._query.limit))
-        return self._run(Explain(self.collection._target, query), self._explicit_session)
+        return self._run(ExplainQuery(self.collection._target, query), self._explicit_session)
 
 
 class AgnosticRawBatchCursor(AgnosticCursor[Any]):

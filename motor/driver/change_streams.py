@@ -17,7 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import ConnectionFailure, CursorNotFound, InvalidOperation, NetworkTimeout, OperationFailure
 
-from motor._pymongo import CollationIn, Pipeline, has_decoders
+from motor._pymongo import CollationIn, Pipeline, has_decoders, wire_version_of
 from motor.driver import timeouts
 from motor.driver.background import retrieve
 from motor.driver.cursors import ServerCursor
@@ -110,7 +110,7 @@ class ChangeStream:
                 try:
                     await self._work(self._fill)
                 except Exception as error:
-                    if not (_is_resumable(error, self._cursor) or getattr(error, "timeout", False)):
+                    if not (_is_resumable(error) or getattr(error, "timeout", False)):
                         await self.close()
                     raise
                 finally:
@@ -184,7 +184,7 @@ class ChangeStream:
             try:
                 await cursor.refresh(self._goes_on_waiting)
             except Exception as error:
-                if self.closed or not _is_resumable(error, self._cursor):
+                if self.closed or not _is_resumable(error):
                     raise
                 cursor = await self._open()
             if cursor.documents or not (self._patient and cursor.alive):
@@ -264,12 +264,11 @@ def _decode(change: Any, codec_options: CodecOptions[Any]) -> Any:
     return bson.decode(change.raw, codec_options)
 
 
-def _is_resumable(error: Exception, cursor: ServerCursor | None) -> bool:
+def _is_resumable(error: Exception) -> bool:
     if isinstance(error, (ConnectionFailure, CursorNotFound)):
         return True
     if not isinstance(error, OperationFailure):
         return False
     if error.has_error_label(_LABEL):
         return True
-    unlabelled = cursor is not None and 0 < cursor.wire_version < _LABELLING_WIRE_VERSION
-    return unlabelled and error.code in _RESUMABLE_CODES
+    return wire_version_of(error) < _LABELLING_WIRE_VERSION and error.code in _RESUMABLE_CODES

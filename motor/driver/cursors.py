@@ -69,7 +69,6 @@ class ServerCursor:
         self.outlives_readers = True
         self.batch_size: int | None = None
         self.reads_ahead = False
-        self.wire_version = 0
         self.post_batch_resume_token: Mapping[str, Any] | None = None
         self._deployment = deployment
         self._opening = opening
@@ -291,7 +290,6 @@ class ServerCursor:
         batch = await self._deployment.run(execution)
         assert execution.server is not None
         self.address = execution.server.description.address
-        self.wire_version = execution.server.facts.max_wire_version
         if batch.namespace:
             database, _, collection = batch.namespace.partition(".")
             self._target = replace(self._target, database=database, collection=collection)

@@ -292,7 +292,7 @@ class Exchange:
         if operation.has_sequences and not holds_statements:
             room = facts.max_message_size - _MESSAGE_PREFIX - len(document)
             return op_msg.encode(request_id, document, flags, operation.sequences(facts, room))
-        _check_size(operation, len(document), facts)
+        _check_size(operation, command, len(document), facts)
         return op_msg.encode(request_id, document, flags)
 
     async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
@@ -396,14 +396,21 @@ def _direct_preference(preference: ReadPreferenceMode, facts: ServerFacts) -> Re
     return preference
 
 
-def _check_size(operation: Operation[Any], size: int, facts: ServerFacts) -> None:
-    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
-    name = operation.name
-    limit = facts.max_bson_size
-    if name in STATEMENTS_FIELD:
-        size -= _ARRAY_OVERHEAD
-    if operation.acknowledged and name != "find":
+def _check_size(operation: Operation[Any], command: Command, size: int, facts: ServerFacts) -> None:
+    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all.
+
+    Whether its statements are too large the server says itself, if it answers.
+    """
+    name, limit = operation.name, facts.max_bson_size
+    statements = STATEMENTS_FIELD.get(name)
+    if size <= limit:
+        return
+    if statements is not None and not operation.acknowledged:
+        size = max(len(encode_document(one, False, operation.codec_options)) for one in command[statements])
+    elif name != "find":
         limit += COMMAND_OVERHEAD
+    if statements is not None and operation.acknowledged:
+        size -= _ARRAY_OVERHEAD
     if size <= limit:
         return
     if name in ("insert", "find"):

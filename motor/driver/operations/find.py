@@ -72,6 +72,11 @@ class Query:
         else:
             self.options.pop(name, None)
 
+    @property
+    def explains(self) -> bool:
+        """Whether the filter asks for how the server would run it."""
+        return "$explain" in self.filter
+
     def check(self) -> None:
         """Raises InvalidOperation for an exhaust cursor with a limit: the server would not know when to stop."""
         if self.flags & EXHAUST and self.limit:
@@ -188,8 +193,8 @@ class FindOne(QueryOperation[Any]):
         return documents[0] if documents else None
 
 
-class Explain(QueryOperation[dict[str, Any]]):
-    """How the server would run the query."""
+class Explain(QueryOperation[Result]):
+    """An explain of the query."""
 
     __slots__ = ()
 
@@ -201,6 +206,22 @@ class Explain(QueryOperation[dict[str, Any]]):
         """``{explain: {find: ...}}``."""
         return {"explain": self.query.command(self.target)}
 
+
+class ExplainQuery(Explain[dict[str, Any]]):
+    """How the server would run the query."""
+
+    __slots__ = ()
+
     def result(self, reply: Reply) -> dict[str, Any]:
         """The whole reply."""
         return reply.document
+
+
+class ExplainAsFind(Explain[Batch]):
+    """The same for a filter with ``$explain``, as in the days of OP_QUERY: it is the only document of a cursor."""
+
+    __slots__ = ()
+
+    def result(self, reply: Reply) -> Batch:
+        """A batch of one."""
+        return Batch(0, [reply.document], self.target.namespace)
