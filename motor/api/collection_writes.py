@@ -21,7 +21,6 @@ from motor._pymongo import CollationIn, Pipeline, add_to_bulk, validate_list
 from motor.api.base import AgnosticBaseProperties, DocumentType
 from motor.api.query import Hint, Projection, Sort
 from motor.driver.bulk.bulk import Bulk
-from motor.driver.object_ids import is_raw
 from motor.driver.operations import insert
 from motor.driver.operations.delete import Delete
 from motor.driver.operations.find_and_modify import FindAndModify
@@ -82,9 +81,8 @@ class CollectionWrites(AgnosticBaseProperties[DocumentType]):
             raise TypeError("documents must be a non-empty list")
         documents = list(documents)
         bulk = Bulk(self._target, ordered, bypass_document_validation, comment)
-        bulk.add_inserts(documents)
+        ids = await bulk.add_inserts(documents)
         result = await self._execute_bulk(bulk, session)
-        ids = [document["_id"] for document in documents if not is_raw(document)]
         return InsertManyResult(ids, result is not None)
 
     def bulk_write(

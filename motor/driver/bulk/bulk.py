@@ -5,6 +5,7 @@ Source: the MongoDB specification "Bulk API". insert_many is a bulk write of ins
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,12 +26,15 @@ from motor.driver.cmap.errors import sensible
 from motor.driver.execution.deployment import Deployment
 from motor.driver.execution.execution import Execution
 from motor.driver.execution.retries import check_retryable_writes
-from motor.driver.object_ids import ensure_id
+from motor.driver.object_ids import ensure_id, is_raw
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
 from motor.driver.operations.write_batch import WriteBatch
 from motor.driver.sessions.session import Session
 from motor.driver.statements import StatementEncoder
 from motor.driver.wire.header import next_request_id
+
+_TURN = 1000
+"""How many documents get their ids before the event loop gets a turn: about a millisecond of work."""
 
 _UNORDERED_SEQUENCE = ("insert", "update", "delete")
 
@@ -76,14 +80,24 @@ class Bulk:
         ensure_id(document)
         self._append("insert", document, multi=False)
 
-    def add_inserts(self, documents: Sequence[Document]) -> None:
-        """Insert `documents`; each gets an ``_id`` if it has none."""
-        for document in documents:
-            ensure_id(document)
+    async def add_inserts(self, documents: Sequence[Document]) -> list[Any]:
+        """Insert `documents`; each gets an ``_id`` if it has none. The ids are the result, without those of BSON.
+
+        There are turns for the event loop in between.
+        """
         run = self._run_for("insert")
-        run.statements.extend(documents)
-        run.positions.extend(range(self._count, self._count + len(documents)))
-        self._count += len(documents)
+        ids: list[Any] = []
+        for start in range(0, len(documents), _TURN):
+            if start:
+                await asyncio.sleep(0)
+            piece = documents[start : start + _TURN]
+            for document in piece:
+                ensure_id(document)
+            ids.extend(document["_id"] for document in piece if not is_raw(document))
+            run.statements.extend(piece)
+            run.positions.extend(range(self._count, self._count + len(piece)))
+            self._count += len(piece)
+        return ids
 
     def add_update(
         self,
