@@ -15,6 +15,7 @@ from typing import Any
 from bson.codec_options import CodecOptions
 
 from motor._pymongo import array_to_documents, encode_document
+from motor.driver.garbage import CollectorPaused
 from motor.driver.object_ids import id_first
 
 _PIECE = 256 * 1024
@@ -72,7 +73,8 @@ class StatementEncoder:
         size = sum(len(piece.documents) for piece in self._pieces)
         since_turn = 0
         while self._encoded < len(self._statements) and count < max_count and size < max_size:
-            piece = self._encode(self._statements[self._encoded : self._encoded + self._step])
+            with CollectorPaused():
+                piece = self._encode(self._statements[self._encoded : self._encoded + self._step])
             self._encoded += piece.count
             self._pieces.append(piece)
             encoded = len(piece.documents)

@@ -127,20 +127,20 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         if self._failure is not None:
             raise another(self._failure)
 
-    def send(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
-        """Send a whole message; the future gets its reply."""
+    def send(self, message: bytes | op_msg.Blocks, request_id: int) -> asyncio.Future[op_msg.Message]:
+        """Send a whole message, in one piece or in blocks; the future gets its reply."""
         if self._failure is not None:
             raise another(self._failure)
         reply = self._reply = self.loop.create_future()
         self._expected = request_id
-        if len(message) > PIECE or self._unsent:
+        if isinstance(message, list) or len(message) > PIECE or self._unsent:
             self._write_in_pieces(message)
         else:
             transport: Any = self._transport
             transport.write(message)
         return reply
 
-    def send_exhaust(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
+    def send_exhaust(self, message: bytes | op_msg.Blocks, request_id: int) -> asyncio.Future[op_msg.Message]:
         """Send a whole message, to which the server may stream replies: :meth:`next_reply` has those that follow."""
         self._streaming = True
         return self.send(message, request_id)
@@ -189,7 +189,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             self._settled = self.loop.create_future()
         return self._settled
 
-    async def send_unacknowledged(self, message: bytes, timeout: float | None = None) -> None:
+    async def send_unacknowledged(self, message: bytes | op_msg.Blocks, timeout: float | None = None) -> None:
         """Send a message that has no reply; wait while the transport's buffer is full, for `timeout` seconds at most.
 
         Whoever gives up closes the connection. The next one would have to wait behind what is unsent, and the server

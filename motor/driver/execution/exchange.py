@@ -121,7 +121,8 @@ class Exchange:
         request_id = next_request_id()
         message = self._encode(command, operation, connection.facts, request_id, encrypted is not None)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
-            message = await _compressed(message, connection.compressor)
+            whole = message if isinstance(message, bytes) else b"".join(message)
+            message = await _compressed(whole, connection.compressor)
         published: PublishedCommand | None = None
         if self.events.watched:
             shown = operation.described(command) if encrypted is None else command
@@ -187,7 +188,8 @@ class Exchange:
         command = operation.command(connection.facts)
         self._complete(command, Execution(operation), connection)
         request_id = next_request_id()
-        message = self._encode(command, operation, connection.facts, request_id)
+        document = encode_document(command, False, operation.codec_options)
+        message = op_msg.encode(request_id, document, op_msg.MORE_TO_COME)
         if self.events.watched:
             published = self.events.start(
                 operation.name, operation.database, command, request_id, request_id, connection
@@ -275,9 +277,9 @@ class Exchange:
         operation: Operation[Any],
         facts: ServerFacts,
         request_id: int,
-        holds_statements: bool = False,
-    ) -> bytes:
-        """The message. A command that `holds_statements` already is followed by no document sequences."""
+        holds_statements: bool,
+    ) -> bytes | op_msg.Blocks:
+        """The message, in blocks if statements follow the command: not one that `holds_statements` already."""
         flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
         if operation.exhaust:
             flags = op_msg.EXHAUST_ALLOWED
@@ -291,7 +293,7 @@ class Exchange:
             raise
         if operation.has_sequences and not holds_statements:
             room = facts.max_message_size - _MESSAGE_PREFIX - len(document)
-            return op_msg.encode(request_id, document, flags, operation.sequences(facts, room))
+            return op_msg.encode_with(operation.sequences(facts, room), request_id, document, flags)
         _check_size(operation, command, len(document), facts)
         return op_msg.encode(request_id, document, flags)
 
@@ -348,7 +350,9 @@ class Exchange:
             )
 
 
-def _send_exhaust(connection: Connection, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
+def _send_exhaust(
+    connection: Connection, message: bytes | op_msg.Blocks, request_id: int
+) -> asyncio.Future[op_msg.Message]:
     """The next reply of a stream; the one to `message`, if there is no stream yet."""
     return connection.next_reply() if connection.streaming else connection.send_exhaust(message, request_id)
 
