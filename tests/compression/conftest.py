@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pymongo.uri_parser import parse_uri
 
-from motor.driver import exchange
+from motor.driver.execution import exchange
 from motor.driver.wire import compression
 from tests.compression.watched import Watched
 

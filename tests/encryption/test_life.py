@@ -19,7 +19,7 @@ from pymongo.encryption_options import AutoEncryptionOpts
 from pymongo.errors import EncryptionError, InvalidOperation, NetworkTimeout
 from pymongocrypt.mongocrypt import MongoCryptContext
 
-from motor.driver.exchange import Exchange
+from motor.driver.execution.exchange import Exchange
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient, MotorClientEncryption
 from tests.api.families import TORNADO, closed, in_thread

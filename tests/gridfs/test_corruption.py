@@ -13,7 +13,7 @@ from bson.int64 import Int64
 from gridfs.errors import CorruptGridFile
 from pymongo.errors import ProtocolError
 
-import motor.driver.exchange
+import motor.driver.execution.exchange
 from tests.driver.scripted import HEADER, OP_MSG, message
 
 DATA = bytes(range(25))

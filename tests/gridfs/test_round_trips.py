@@ -10,7 +10,7 @@ from bson.objectid import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-import motor.driver.exchange
+import motor.driver.execution.exchange
 import motor.driver.gridfs.chunk_reader
 import motor.driver.gridfs.chunk_writer
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket

@@ -69,7 +69,7 @@ def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a command goes to an overloaded server again, the driver waits for a tenth of a second at first."""
-    monkeypatch.setattr("motor.driver.retries._FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr("motor.driver.execution.retries._FIRST_BACKOFF", 0.01)
 
 
 @pytest.fixture(autouse=True)

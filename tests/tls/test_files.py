@@ -105,7 +105,7 @@ async def test_refused_by_each_operation_in_a_loop(certificates, options, kind, 
             assert str(raised.value).startswith(str(theirs))
             _reveals_nothing(raised.value)
         assert client.nodes == frozenset()
-        assert client._deployment.executor_in_use is None
+        assert client._deployment._executor is None
 
 
 @on_every_loop

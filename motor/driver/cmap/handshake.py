@@ -10,21 +10,13 @@ from typing import Any
 from pymongo.client_options import ClientOptions
 from pymongo.errors import ConfigurationError
 from pymongo.hello import Hello
-from pymongo.server_type import SERVER_TYPE
 
 from motor._pymongo import client_metadata, compressor_for, compressors_of
 from motor.driver.cmap.authentication import Authentication
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.hello import hello_command, read_hello
 from motor.driver.confidential import confidential
-
-_REPLICA_SET_MEMBERS = (
-    SERVER_TYPE.RSPrimary,
-    SERVER_TYPE.RSSecondary,
-    SERVER_TYPE.RSArbiter,
-    SERVER_TYPE.RSOther,
-    SERVER_TYPE.RSGhost,
-)
+from motor.driver.server_facts import ServerFacts
 
 
 async def shake_hands(
@@ -41,13 +33,7 @@ async def shake_hands(
             "Driver attempted to initialize in load balancing mode, but the server does not support this mode"
         )
     connection.service_id = hello.service_id
-    connection.max_bson_size = hello.max_bson_size
-    connection.max_write_batch_size = hello.max_write_batch_size
-    connection.max_wire_version = hello.max_wire_version
-    connection.is_replica_set_member = hello.server_type in _REPLICA_SET_MEMBERS
-    connection.is_mongos = hello.server_type == SERVER_TYPE.Mongos
-    connection.is_standalone = hello.server_type == SERVER_TYPE.Standalone
-    connection.supports_sessions = hello.logical_session_timeout_minutes is not None and hello.is_readable
+    connection.facts = ServerFacts.of(hello)
     connection.server_connection_id = hello.connection_id
     if authentication is not None:
         connection.compressor = compressor_for(options, hello.compressors)

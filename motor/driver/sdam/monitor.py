@@ -20,7 +20,7 @@ from motor._pymongo import Address, in_function_as_a_service
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.handshake import shake_hands
 from motor.driver.cmap.hello import hello_command, read_hello
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.events.topology import TopologyPublisher
 from motor.driver.owner import Owner
 from motor.driver.sdam.round_trip import RoundTripMonitor, RoundTripTimes
 
@@ -36,7 +36,7 @@ class Monitor:
         address: Address,
         options: ClientOptions,
         owner: Owner,
-        events: TopologyMonitor,
+        events: TopologyPublisher,
         on_hello: Callable[[ServerDescription], None],
         on_failure: Callable[[Exception], None],
     ) -> None:

@@ -9,24 +9,25 @@ from pymongo.server_description import ServerDescription
 
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pool import Pool
-from motor.driver.events.pool import PoolMonitor
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.events.pool import PoolPublisher
+from motor.driver.events.topology import TopologyPublisher
 from motor.driver.owner import Owner
 from motor.driver.sdam.monitor import Monitor
 from motor.driver.sdam.settings import TopologySettings
+from motor.driver.server_facts import ServerFacts
 
 
 class Server:
     """Holds what belongs to one address. `operation_count` is how many operations are under way on it."""
 
-    __slots__ = ("description", "monitor", "operation_count", "pool", "supports_retryable_writes")
+    __slots__ = ("description", "facts", "monitor", "operation_count", "pool")
 
     def __init__(
         self,
         description: ServerDescription,
         settings: TopologySettings,
         owner: Owner,
-        events: TopologyMonitor,
+        events: TopologyPublisher,
         on_hello: Callable[[ServerDescription], None],
         on_check_failed: Callable[[Server, Exception], None],
         on_opening_failed: Callable[[Server, Exception, Connection], None],
@@ -40,7 +41,7 @@ class Server:
         self.pool = Pool(
             address,
             options,
-            PoolMonitor(address, options.event_listeners, settings.topology_id),
+            PoolPublisher(address, options.event_listeners, settings.topology_id),
             partial(on_opening_failed, self),
             owner,
         )
@@ -52,7 +53,7 @@ class Server:
     def describe(self, description: ServerDescription) -> None:
         """Take note of what the server is now."""
         self.description = description
-        self.supports_retryable_writes = description.retryable_writes_supported
+        self.facts = ServerFacts.of(description)
 
     def request_check(self) -> None:
         """Have the server checked soon."""

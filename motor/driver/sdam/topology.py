@@ -44,10 +44,11 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import ANOTHER_SERVER
 from motor.driver.cmap.hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.events.topology import TopologyPublisher
+from motor.driver.operations.operation import Selector
 from motor.driver.owner import Owner
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
-from motor.driver.sdam.selection import AddressSelector, Selector, selection_error, suitable_addresses
+from motor.driver.sdam.selection import AddressSelector, selection_error, suitable_addresses
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvPoller
@@ -73,7 +74,7 @@ class Topology:
     def __init__(self, settings: TopologySettings, owner: Owner) -> None:
         self.settings = settings
         self.owner = owner
-        self._events = TopologyMonitor(settings.options.event_listeners, settings.topology_id)
+        self._events = TopologyPublisher(settings.options.event_listeners, settings.topology_id)
         self.description = settings.empty_description()
         self.clock = ClusterClock()
         self.sessions = ServerSessionPool()
