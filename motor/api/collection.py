@@ -29,7 +29,7 @@ from motor.driver.operations.aggregate import Aggregate, AggregateRaw
 from motor.driver.operations.collections import Drop, Rename, check_collection_name
 from motor.driver.operations.count import CountDocuments, EstimatedDocumentCount
 from motor.driver.operations.distinct import Distinct
-from motor.driver.operations.find import ExplainQuery, FindOne, Query
+from motor.driver.operations.find import ExplainOne, FindOne, Query
 from motor.driver.operations.indexes import CreateIndexes, DropIndexes, ListIndexes, index_information
 from motor.driver.operations.operation import Document, Operation, Target
 from motor.driver.operations.search_indexes import ChangeSearchIndex, CreateSearchIndexes
@@ -221,7 +221,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         if filter is not None and not isinstance(filter, Mapping):
             filter = {"_id": filter}
         query, session = build_query(filter, *args, **kwargs) if args or kwargs else (Query(filter or {}), None)
-        operation: Operation[Any] = (ExplainQuery if query.explains else FindOne)(self._target, query)
+        operation: Operation[Any] = (ExplainOne if query.explains else FindOne)(self._target, query)
         document: DocumentType | None = await self._execute(  # pyright: ignore[reportAssignmentType]
             operation, session
         )

@@ -217,6 +217,17 @@ class ExplainQuery(Explain[dict[str, Any]]):
         return reply.document
 
 
+class ExplainOne(ExplainQuery):
+    """The same for one document."""
+
+    __slots__ = ()
+
+    def prepare(self) -> None:
+        """Ask for one document, and for no cursor."""
+        QueryOperation.prepare(self)
+        self.query.limit = -1
+
+
 class ExplainAsFind(Explain[Batch]):
     """The same for a filter with ``$explain``, as in the days of OP_QUERY: it is the only document of a cursor."""
 

@@ -39,6 +39,17 @@ def chain(*steps: tuple[Any, ...]) -> Callable[[Target], Any]:
 
 OID = ObjectId("00000000aaaaaaaaaaaaaaaa")
 
+async def explained(cursor: Any) -> Any:
+    """The fields of the plan, which comes as the only document of the cursor."""
+    plans = [document async for document in cursor]
+    return [sorted(plan) for plan in plans], cursor.alive, cursor.cursor_id
+
+
+async def one_explained(t: Target) -> Any:
+    plan = await t.coll.find_one({"$query": {"x": 1}, "$explain": True})
+    return sorted(plan)
+
+
 CASES = [
     Case("everything", find(), THREE),
     Case("no such collection", find({"x": 1})),
@@ -233,5 +244,18 @@ CASES = [
     Case("one, no_cursor_timeout", find_one({}, no_cursor_timeout=True), THREE),
     Case("one, min", find_one({}, min={"x": 2}, hint="by_x"), THREE, index_on_x),
     Case("one, exhaust", find_one({}, cursor_type=CursorType.EXHAUST), THREE),
+    Case("wrapped, $explain", lambda t: explained(t.coll.find({"$query": {"x": 1}, "$explain": True})), THREE),
+    Case("wrapped, $explain 0", lambda t: explained(t.coll.find({"$query": {"x": 1}, "$explain": 0})), THREE),
+    Case(
+        "wrapped, $explain, with options",
+        lambda t: explained(
+            t.coll.find(
+                {"$query": {"x": 1}, "$orderby": {"s": 1}, "$explain": True}, {"x": 1}, limit=2, skip=1, batch_size=3
+            )
+        ),
+        THREE,
+    ),
+    Case("$explain without $query", lambda t: explained(t.coll.find({"$explain": True})), THREE),
+    Case("one, $explain", one_explained, THREE),
     Case("one, unknown operator", find_one({"x": {"$nonsense": 1}}), THREE),
 ]
