@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+
+import pymongo
 import pytest
+from pymongo import AsyncMongoClient
 from pymongo.common import MIN_SUPPORTED_WIRE_VERSION
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 
 from tests.change_streams.feed import START, Feed, failure, take, token
+from tests.differential.conftest import REFERENCE
 from tests.driver.scripted import ScriptedServer, close
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
+
+BEFORE_THE_LABEL = pytest.mark.skipif(MIN_SUPPORTED_WIRE_VERSION > 8, reason="this PyMongo has no server that old")
 
 RESUMABLE = "ResumableChangeStreamError"
 
@@ -71,7 +78,7 @@ OLD_RESUMABLE = [6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10107, 11600, 
     ("code", "resumes"),
     [*((code, True) for code in OLD_RESUMABLE), *((code, False) for code in (1, 50, 136, 237, 280))],
 )
-@pytest.mark.skipif(MIN_SUPPORTED_WIRE_VERSION > 8, reason="this PyMongo has no server that old")
+@BEFORE_THE_LABEL
 async def test_before_the_label_the_code_decides(connect, code, resumes):
     async with ScriptedServer(hello={"maxWireVersion": 8}) as server:
         feed = Feed(server)
@@ -88,6 +95,55 @@ async def test_before_the_label_the_code_decides(connect, code, resumes):
         assert stream.alive == (resumes or code == 50)  # a timeout leaves it open
         await stream.close()
         client.close()
+
+
+EXCEEDED = 262
+"""A code that allows a stream to be resumed, before there was a label for it."""
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+@pytest.mark.parametrize(
+    ("version", "labels", "goes_on"),
+    [
+        (21, [RESUMABLE], True),
+        (21, [], False),
+        (9, [RESUMABLE], True),
+        (9, [], False),
+        pytest.param(8, [], True, marks=BEFORE_THE_LABEL),
+    ],
+)
+async def test_the_resuming_itself_fails(connect, version, labels, goes_on, driver):
+    """It is told, and the next call resumes again, if the error allows that. Of PyMongo's streams, too."""
+    async with ScriptedServer(hello={"maxWireVersion": version}) as server:
+        feed = Feed(server)
+        if driver == "motor":
+            client = connect(server, retryReads=False)
+        elif pymongo.version_tuple < REFERENCE:
+            pytest.skip("an older PyMongo may differ")
+        else:
+            client = AsyncMongoClient(server.uri, retryReads=False)
+        opening = client.db.c.watch()
+        stream = await opening if inspect.isawaitable(opening) else opening
+        feed.emit(1)
+        assert await take(stream, 1) == [1]
+        server.script("getMore", failure(43))
+        server.script("aggregate", failure(EXCEEDED, *labels))
+        with pytest.raises(OperationFailure) as caught:
+            await stream.next()
+        assert caught.value.code == EXCEEDED
+        assert stream.alive == goes_on
+        feed.emit(2)
+        if goes_on:
+            assert await take(stream, 1) == [2]
+            assert feed.stages() == [{}, {"resumeAfter": token(1.5)}, {"resumeAfter": token(1.5)}]
+        else:
+            with pytest.raises(StopAsyncIteration):
+                await stream.next()
+            assert feed.stages() == [{}, {"resumeAfter": token(1.5)}]
+        await stream.close()
+        closing = client.close()
+        if inspect.isawaitable(closing):
+            await closing
 
 
 async def test_the_token_of_the_last_change_that_was_read(server, connect, feed):

@@ -109,6 +109,24 @@ def done(count: int) -> Any:
     return reply({"ok": 1, "cursor": {"id": 0, "ns": "admin.$cmd.bulkWrite", "firstBatch": []}, **numbers})
 
 
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_session_whose_id_is_asked_for_before_anything_is_sent(server, connect, early):
+    """It goes back to the pool, the next operation takes it from there, and it is ended with the client."""
+    client = connect(server)
+    async with client.start_session() as session:
+        early_id = session.session_id if early else None
+        await client.db.c.insert_one({}, session=session)
+        used = session.session_id
+    assert used is not None
+    assert early_id in (None, used)
+    await client.db.c.insert_one({})
+    client.close()
+    await server.until(lambda: "endSessions" in server.names)
+    first, second, ending = server.requests
+    assert first.command["lsid"] == second.command["lsid"] == used
+    assert ending.command["endSessions"] == [used]
+
+
 async def test_what_was_done_before_the_server_went(connect):
     """It is told, although no server was found for the rest."""
     async with ScriptedServer(hello={"maxWriteBatchSize": 2, "maxWireVersion": 25}) as server:
