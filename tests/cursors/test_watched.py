@@ -85,7 +85,9 @@ class Replies(monitoring.CommandListener):
 
 def typed(documents: list[Any]) -> Any:
     """The documents with their types: `==` alone would not tell a Text from a str."""
-    return [(type(each), each.raw if isinstance(each, RawBSONDocument) else each, type(each["text"])) for each in documents]
+    return [
+        (type(each), each.raw if isinstance(each, RawBSONDocument) else each, type(each["text"])) for each in documents
+    ]
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -132,6 +134,13 @@ async def test_the_log_has_documents(uri, collection, caplog, size, kind):
     assert f'"nextBatch": [{{"_id": {COUNT // 2 + 1}, "text": "x' in replies[1]
 
 
+async def next_id(cursor: Any) -> Any:
+    try:
+        return (await cursor.next())["_id"]
+    except InvalidBSON:
+        return "bad"
+
+
 @pytest.mark.parametrize("text", ["x", "x" * 300, "x" * 8000], ids=list(SIZES))
 @pytest.mark.parametrize("command", ["find", "getMore"])
 @pytest.mark.parametrize("bad", [[0], [50], [99], [0, 49, 50, 99]], ids=str)
@@ -145,10 +154,7 @@ async def test_documents_that_cannot_be_decoded(server, connect, text, command, 
         server.script("getMore", reply({"ok": 1, "cursor": {"id": 0, "ns": "db.c", "nextBatch": second}}))
         cursor, found = client.db.c.find(), []
         while cursor.alive:
-            try:
-                found.append((await cursor.next())["_id"])
-            except InvalidBSON:
-                found.append("bad")
+            found.append(await next_id(cursor))
         return found
 
     listener = Replies()

@@ -58,9 +58,8 @@ WRITES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any], Any], int]] =
 
 
 def find_and_modify(**change: Any) -> dict[str, Any]:
-    return {
-        "findAndModify": "c", "query": {}, "new": False, **change, "upsert": False, "writeConcern": {"w": 0}, "$db": "db"
-    }  # fmt: skip
+    command = {"findAndModify": "c", "query": {}, "new": False, **change, "upsert": False}
+    return {**command, "writeConcern": {"w": 0}, "$db": "db"}
 
 
 def of_size(size: int) -> dict[str, Any]:
@@ -94,7 +93,8 @@ async def test_the_largest(connect, name):
         size = await largest(unacknowledged(connect(server)), write)
         assert len(bson.encode(counted(of_size(size)))) == limit
         if pymongo.version_tuple >= REFERENCE:
-            async with AsyncMongoClient(server.uri) as client:
+            theirs: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(server.uri)
+            async with theirs as client:
                 assert await largest(unacknowledged(client), write) == size
 
 

@@ -106,4 +106,3 @@ async def test_no_longer_than_the_operation_may_take(server, connect, name, limi
     assert len(server.requests) == sent
     release.set()
     assert await holder == using.result
-

@@ -39,6 +39,7 @@ def chain(*steps: tuple[Any, ...]) -> Callable[[Target], Any]:
 
 OID = ObjectId("00000000aaaaaaaaaaaaaaaa")
 
+
 async def explained(cursor: Any) -> Any:
     """The fields of the plan, which comes as the only document of the cursor."""
     plans = [document async for document in cursor]
