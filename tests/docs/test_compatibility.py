@@ -84,7 +84,7 @@ def test_what_needs_a_newer_server_is_what_the_driver_says() -> None:
         "sessions with `snapshot=True`": session._SNAPSHOT_WIRE_VERSION,
         "creating collections for Queryable Encryption": encrypted_collections._WIRE_VERSION,
         "`client.bulk_write`": bulk_write.WIRE_VERSION,
-        "`sort` of unacknowledged updates and replacements": update.SORT_WIRE_VERSION,
+        "`sort` of unacknowledged updates and replacements": update._SORT_WIRE_VERSION,
     }
 
 

@@ -165,7 +165,7 @@ def _streams() -> list[bytes]:
 def _bodies() -> list[bytes]:
     sequences = [DocumentSequence("documents", PARTS), DocumentSequence("é", [])]
     messages = [
-        op_msg.encode(3, DOCUMENT, flags, parts, 4)
+        b"".join(op_msg.encode_with(parts, 3, DOCUMENT, flags))
         for flags in (0, 1, 2, 3, 1 << 16)
         for parts in ([], sequences, sequences[:1])
     ]

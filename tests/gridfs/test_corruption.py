@@ -13,7 +13,7 @@ from bson.int64 import Int64
 from gridfs.errors import CorruptGridFile
 from pymongo.errors import ProtocolError
 
-import motor.driver.execution.exchange
+from motor.driver.operations import decoding
 from tests.driver.scripted import HEADER, OP_MSG, message
 
 DATA = bytes(range(25))
@@ -72,8 +72,8 @@ READS: dict[str, Callable[[Any], Awaitable[Any]]] = {
 def _both_ways(request, monkeypatch):
     """A small reply's chunks are decoded, a large one's are cut out of it."""
     if request.param == "as BSON":
-        monkeypatch.setattr(motor.driver.exchange, "SMALL_REPLY", 0)
-        monkeypatch.setattr(motor.driver.exchange, "LARGE_REPLY", 0)
+        monkeypatch.setattr(decoding, "SMALL_REPLY", 0)
+        monkeypatch.setattr(decoding, "LARGE_REPLY", 0)
 
 
 @pytest.mark.parametrize("spoiled", SPOILED)

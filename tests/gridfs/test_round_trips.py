@@ -10,9 +10,9 @@ from bson.objectid import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-import motor.driver.execution.exchange
 import motor.driver.gridfs.chunk_reader
 import motor.driver.gridfs.chunk_writer
+from motor.driver.operations import decoding
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
@@ -44,8 +44,8 @@ async def test_as_a_file_in_memory(pieces, chunk_size, reads, large):
     with pytest.MonkeyPatch.context() as patch:
         if large:
             # Every reply is taken for one that is too large to be decoded at once.
-            patch.setattr(motor.driver.exchange, "SMALL_REPLY", 0)
-            patch.setattr(motor.driver.exchange, "LARGE_REPLY", 0)
+            patch.setattr(decoding, "SMALL_REPLY", 0)
+            patch.setattr(decoding, "LARGE_REPLY", 0)
         async with ScriptedServer() as server:
             stored = StoredBucket(server)
             client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri)

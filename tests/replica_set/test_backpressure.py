@@ -13,7 +13,7 @@ from pymongo import ReadPreference
 from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
-from motor.driver import retries
+from motor.driver.execution import retries
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.inside import pool_of
 from tests.replica_set import faults
