@@ -57,7 +57,7 @@ _TLS_ALERT = b"\x15\x03"
 """How a TLS server's complaint begins that it was not spoken to in TLS."""
 
 
-class Authentication(Protocol):
+class Reauthentication(Protocol):
     """The authentication of a connection, as far as its user needs to know it."""
 
     async def again(self) -> None:
@@ -87,7 +87,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.idle_since = 0.0
         self.facts = ServerFacts()
         self.compressor: Compressor | None = None
-        self.authentication: Authentication | None = None
+        self.authentication: Reauthentication | None = None
         self.server_connection_id: int | None = None
         self.service_id: ObjectId | None = None
         self.last_round_trip = 0.0

@@ -29,6 +29,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
 from motor.driver.cmap.errors import SENSELESS, UNREADABLE
+from motor.driver.codes import NOT_WRITABLE_PRIMARY
 from motor.driver.events.command import CommandPublisher, PublishedCommand
 from motor.driver.execution.execution import Execution
 from motor.driver.operations.decoding import decode
@@ -158,7 +159,9 @@ class Exchange:
                     raise
             else:
                 if not server.description.is_writable:
-                    raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
+                    raise NotPrimaryError(
+                        "not primary", {"ok": 0, "errmsg": "not primary", "code": NOT_WRITABLE_PRIMARY}
+                    )
                 await connection.send_unacknowledged(message, self._socket_timeout if left is None else left)
                 reply, received = Reply({"ok": 1}), None
         except BaseException as error:

@@ -35,8 +35,6 @@ Selector = Callable[[Any], Any]
 STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "deletes"}
 """The field of a write command that holds its statements."""
 
-NAMESPACE_NOT_FOUND = 26
-
 _NO_TYPES = TypeRegistry()
 
 
@@ -121,9 +119,6 @@ class Operation(Generic[Result]):
 
     __slots__ = ()
 
-    name: ClassVar[str]
-    """The command's name, as errors and the server know it."""
-
     target: Target
 
     opens_cursor: ClassVar[bool] = False
@@ -134,9 +129,6 @@ class Operation(Generic[Result]):
 
     user_fields: ClassVar[Mapping[str, Any] | None] = None
     """The fields that hold the application's documents in a reply that is no cursor's."""
-
-    allowable_errors: ClassVar[Sequence[int | str]] = ()
-    """The errors that are a result."""
 
     raises_write_concern_error: ClassVar[bool] = False
     """Whether a ``writeConcernError`` in the reply fails the command, before its result is read."""
@@ -164,6 +156,16 @@ class Operation(Generic[Result]):
 
     has_time_limit: ClassVar[bool] = True
     """Whether the server is told how much of the operation's time is left."""
+
+    @property
+    def name(self) -> str:
+        """The command's name, as errors and the server know it."""
+        raise NotImplementedError
+
+    @property
+    def allowable_errors(self) -> Sequence[int | str]:
+        """The errors that are a result."""
+        return ()
 
     @property
     def retryable(self) -> bool:

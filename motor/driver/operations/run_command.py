@@ -39,7 +39,7 @@ class RunCommand(Operation[Any]):
         return RetryOptions.READS | RetryOptions.WRITES
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # known only here
+    def name(self) -> str:
         """The command's name."""
         return self.spec if isinstance(self.spec, str) else next(iter(self.spec))
 
@@ -60,7 +60,7 @@ class RunCommand(Operation[Any]):
         return self.preference or self.target.read_preference
 
     @property
-    def allowable_errors(self) -> Sequence[int | str]:  # type: ignore[override]  # the caller's
+    def allowable_errors(self) -> Sequence[int | str]:
         """The errors that are a result."""
         return self.allowed or ()
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from pymongo.operations import SearchIndexModel
 
-from motor.driver.operations.operation import NAMESPACE_NOT_FOUND, Command, Document, Operation, Target
+from motor.driver.codes import NAMESPACE_NOT_FOUND
+from motor.driver.operations.operation import Command, Document, Operation, Target
 from motor.driver.operations.reply import Reply
 from motor.driver.server_facts import ServerFacts
 
@@ -59,7 +60,7 @@ class ChangeSearchIndex(Operation[None]):
     allowable_errors = ("ns not found", NAMESPACE_NOT_FOUND)
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # known only here
+    def name(self) -> str:
         """The command's name."""
         return "dropSearchIndex" if self.definition is None else "updateSearchIndex"
 

@@ -58,7 +58,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     has_sequences = True
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # known only here
+    def name(self) -> str:
         """insert, update or delete."""
         return self.kind
 
