@@ -4,6 +4,7 @@ import pytest
 
 from tests.auth.scenarios import kerberos
 from tests.driver.conftest import Connect, connect
+from tests.support.inside import look_again_soon
 
 __all__ = ["Connect", "connect", "kerberos"]
 
@@ -11,5 +12,4 @@ __all__ = ["Connect", "connect", "kerberos"]
 @pytest.fixture(autouse=True)
 def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server whose authentication failed is looked at again before it is used: after half a second otherwise."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
-    monkeypatch.setattr("motor.api.client_settings.MIN_HEARTBEAT_INTERVAL", 0.01)
+    look_again_soon(monkeypatch)

@@ -14,8 +14,8 @@ from tests.auth.scenarios import SECRET, scram_server
 from tests.auth.scram import Scram
 from tests.auth.server import Conversation, GuardedServer
 from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import check_books, pool_of
 from tests.driver.scripted import reply
+from tests.support.inside import check_books, pool_of
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -150,13 +150,13 @@ def test_loop_is_closed_under_it() -> None:
     """Without a word to the tasks that run in it: the thread sees that nobody will answer it."""
     printed = ended_process("""
         import asyncio, threading, warnings
-        from motor.driver.cmap import authentication
         from motor.motor_asyncio import AsyncIOMotorClient
         from tests.auth.scenarios import SECRET, scram_server
         from tests.driver.scripted import silence
+        from tests.support.inside import module
 
         warnings.simplefilter("ignore", ResourceWarning)
-        authentication._CLOSED_LOOP_INTERVAL = 0.01
+        module("authentication")._CLOSED_LOOP_INTERVAL = 0.01
 
         async def serve():
             server = scram_server("sha256")

@@ -14,8 +14,8 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 from tests.auth.scenarios import SCENARIOS, SECRET, Scenario, scram_server
 from tests.auth.test_ends import authenticating
 from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import at_rest, check_books, pool_of
 from tests.driver.scripted import Request, close, message, reply, silence
+from tests.support.inside import at_rest, check_books, pool_of
 
 ANN = {"username": "ann", "password": SECRET}
 

@@ -17,8 +17,8 @@ from tests.auth.mechanisms import Oidc
 from tests.auth.scenarios import TOKEN, Tokens
 from tests.auth.server import GuardedServer
 from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import check_books, pool_of
 from tests.driver.scripted import reply
+from tests.support.inside import check_books, pool_of
 
 EXPIRED = {"ok": 0, "errmsg": "expired", "code": 391, "codeName": "ReauthenticationRequired"}
 

@@ -16,8 +16,8 @@ from tests.auth.server import GuardedServer
 from tests.auth.test_differential import without_chance
 from tests.auth.test_oidc import EXPIRED
 from tests.driver.conftest import Connect
-from tests.driver.inside import check_books, pool_of
 from tests.driver.scripted import close, reply, silence
+from tests.support.inside import check_books, pool_of
 
 EXPIRES = reply(EXPIRED)
 FIRST = {"ok": 1, "cursor": {"id": 5, "ns": "db.c", "firstBatch": [{"_id": 1}]}}

@@ -18,8 +18,8 @@ from tests.auth.server import GuardedServer
 from tests.auth.shown import check, check_frames
 from tests.auth.test_oidc import with_callback
 from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import pool_of
 from tests.driver.scripted import Request, close, reply
+from tests.support.inside import pool_of
 
 pytestmark = pytest.mark.usefixtures("kerberos")
 

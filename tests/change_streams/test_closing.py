@@ -10,9 +10,9 @@ import pytest
 
 from tests.api.listening import eventually
 from tests.change_streams.feed import failure, number_of, take
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import silence, when
 from tests.leaks import drivers_tasks
+from tests.support.inside import at_rest, pool_of
 
 ENOUGH = 5.0
 """Seconds in which what happens at once has happened. A getMore of these tests would wait for thirty."""

@@ -11,8 +11,8 @@ import pytest
 from tests.api.families import in_every_family
 from tests.api.listening import eventually
 from tests.change_streams.feed import take
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import Request
+from tests.support.inside import at_rest, pool_of
 
 CHANGES = 1500
 

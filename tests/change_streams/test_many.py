@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from tests.change_streams.feed import take
-from tests.driver.inside import at_rest, pool_of
+from tests.support.inside import at_rest, pool_of
 
 STREAMS = 200
 

@@ -14,7 +14,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from tests.api.listening import eventually
 from tests.change_streams.feed import take, token
 from tests.change_streams.test_giving_up import CHANGES, write
-from tests.driver.inside import at_rest, pool_of
+from tests.support.inside import at_rest, pool_of
 
 
 async def timed_out(call: Any) -> None:

@@ -11,9 +11,9 @@ from pymongo.errors import ProtocolError
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.compression.envelope import wrap
 from tests.compression.proxy import CompressingProxy
-from tests.driver.inside import at_rest, check_books, pool_of
 from tests.driver.scripted import ScriptedServer, answer, message, send, until
 from tests.safety.messages import MORE_TO_COME, flags_of
+from tests.support.inside import at_rest, check_books, connections, pool_of, streamed
 from tests.tls.loops import on_every_loop
 
 SMALL, LARGE = 1000, 400_000
@@ -67,9 +67,9 @@ async def test_streamed_replies_wait_as_they_came(target, expanding, size):
         for number in range(1, 4):
             found.append(await cursor.next())
             assert expanding.calls == before + number
-        (connection,) = (one for one in pool_of(client)._open if one.streaming)
-        assert len(connection._streamed) == len(held) - 3
-        assert sum(len(body) for *_, body in connection._streamed) < 20_000
+        (connection,) = (one for one in connections(pool_of(client)) if one.streaming)
+        assert len(streamed(connection)) == len(held) - 3
+        assert sum(len(body) for *_, body in streamed(connection)) < 20_000
         found += await cursor.to_list()
         assert found == documents
         await client.drop_database(database.name)

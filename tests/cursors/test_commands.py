@@ -12,8 +12,8 @@ from pymongo.errors import InvalidOperation, OperationFailure
 
 from motor.core import AgnosticCommandCursor
 from tests.cursors.holder import Holder
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import Request, message
+from tests.support.inside import at_rest, pool_of
 
 LISTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "list_indexes": ("listIndexes", lambda client: client.db.c.list_indexes()),

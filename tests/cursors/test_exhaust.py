@@ -12,8 +12,8 @@ from pymongo.errors import AutoReconnect, InvalidOperation, OperationFailure
 
 from tests.api.families import ASYNCIO, UVLOOP, in_thread
 from tests.cursors.holder import EXHAUST_ALLOWED, MORE_TO_COME, OWN_REQUEST_ID, Holder, failure
-from tests.driver.inside import at_rest, generation_of, pool_of
 from tests.driver.scripted import Action, Request, ScriptedServer, message, silence
+from tests.support.inside import at_rest, connections, generation_of, pool_of, streamed
 
 EXHAUST: dict[str, Any] = {"cursor_type": CursorType.EXHAUST}
 
@@ -231,8 +231,8 @@ def test_a_slow_reader(family):
             while sent != holder.sent:
                 sent = holder.sent
                 await asyncio.sleep(0.1)
-            (own,) = (connection for connection in pool_of(client)._open if connection.streaming)
-            assert len(own._streamed) <= 2
+            (own,) = (connection for connection in connections(pool_of(client)) if connection.streaming)
+            assert len(streamed(own)) <= 2
             assert sent < 40
             assert len(await cursor.to_list()) == 235
             assert holder.sent == 60

@@ -16,9 +16,9 @@ from pymongo.errors import AutoReconnect, CursorNotFound, NetworkTimeout, Operat
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.api.listening import eventually
 from tests.cursors.holder import Holder, failure
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import close, silence
 from tests.leaks import drivers_tasks
+from tests.support.inside import at_rest, pool_of
 
 MOMENT = 0.02
 """Seconds in which something happens that is about to happen, if it is to be shown that nothing happens."""

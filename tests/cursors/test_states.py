@@ -12,8 +12,8 @@ from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError
 
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import Request, close, reply, silence, when
+from tests.support.inside import at_rest, pool_of
 
 CURSORS: dict[str, Callable[..., Any]] = {
     "find": lambda collection, **options: collection.find(**options),

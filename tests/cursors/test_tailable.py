@@ -12,7 +12,7 @@ from pymongo.errors import InvalidOperation, OperationFailure
 from motor.motor_asyncio import AsyncIOMotorCollection
 from tests.api.listening import eventually
 from tests.cursors.holder import failure
-from tests.driver.inside import at_rest, pool_of
+from tests.support.inside import at_rest, pool_of
 
 TAILABLE: dict[str, Any] = {"cursor_type": CursorType.TAILABLE}
 AWAIT: dict[str, Any] = {"cursor_type": CursorType.TAILABLE_AWAIT}

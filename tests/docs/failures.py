@@ -27,7 +27,6 @@ from bson.codec_options import CodecOptions
 from pymongo import ReadPreference
 from pymongo.encryption_options import AutoEncryptionOpts
 
-from motor.driver.sdam import srv
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientEncryption,
@@ -36,6 +35,7 @@ from motor.motor_asyncio import (
 )
 from tests.driver.scripted import ScriptedServer, close, reply, send, silence, until
 from tests.srv.dns_server import DNSServer
+from tests.support.inside import module
 
 Failure = Callable[[str], Awaitable[Any]]
 """Takes the URI of a server that is what it should be, and of which it may use the collections of `library`."""
@@ -129,7 +129,7 @@ async def unknown_host(uri: str) -> None:
 @says("The DNS query name does not exist: _mongodb._tcp....")
 async def no_srv_record(uri: str) -> None:
     async with DNSServer({}) as server:
-        with mock.patch.object(srv, "new_resolver", server.resolver):
+        with mock.patch.object(module("srv"), "new_resolver", server.resolver):
             await read("mongodb+srv://db.example.com")
 
 

@@ -13,6 +13,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import ScriptedServer
 from tests.leaks import drivers_tasks
+from tests.support.inside import look_again_soon
 
 # The machine may be busy: no deadline. `MOTOR_TEST_EXAMPLES=1000` looks harder.
 hypothesis.settings.register_profile(
@@ -32,7 +33,7 @@ ONCE = {"retryReads": False, "retryWrites": False}
 @pytest.fixture
 def impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests in which servers fail on purpose, and half a second before they are asked again is long."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
+    look_again_soon(monkeypatch)
 
 
 @pytest.fixture

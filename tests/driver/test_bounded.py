@@ -11,10 +11,8 @@ import pytest
 from bson import Int64, Timestamp
 from pymongo.errors import DuplicateKeyError, NetworkTimeout, OperationFailure, ProtocolError
 
-from motor.driver.cmap import connection as connection_module
 from motor.driver.cmap.error_replies import LARGEST_ERROR
 from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, pool_of, topology_of
 from tests.driver.scripted import (
     HEADER,
     OP_MSG,
@@ -27,6 +25,7 @@ from tests.driver.scripted import (
     send,
     when,
 )
+from tests.support.inside import at_rest, check_books, pool_of, replace, topology_of
 
 
 def cluster_time(moment: int, size: int = 20) -> dict[str, Any]:
@@ -144,7 +143,7 @@ async def test_a_reply_that_nobody_waits_for_and_that_makes_no_sense(cursor, ser
 
 async def test_a_reply_that_drips_is_not_waited_for(server, connect, monkeypatch):
     """Bytes that keep coming put off the end, but not for ever."""
-    monkeypatch.setattr(connection_module, "_LATE_READING", 0.1)
+    replace(monkeypatch, "connection._LATE_READING", 0.1)
     sent = 0
 
     async def drip(request: Request) -> None:

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from pymongo.errors import NetworkTimeout, PyMongoError
 
-from motor.driver.cmap import pool as pool_module
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver import scripted
-from tests.driver.inside import at_rest, check_books, idle, pool_of
 from tests.driver.scripted import Request, ScriptedServer, answer, message, silence, until, when
 from tests.leaks import drivers_tasks
+from tests.support.inside import at_rest, check_books, draining, idle, pool_of, replace, waiters
 
 MOST_TURNS = 400
 
@@ -178,7 +177,7 @@ async def test_an_abandoned_reply_is_read_before_its_connection_is_used_again(se
         await task
     pool = pool_of(client)
     assert idle(pool) == []
-    assert len(pool._draining) == 1
+    assert len(draining(pool)) == 1
     waiting = asyncio.ensure_future(find_one(client, "next"))
     for _ in range(10):
         await asyncio.sleep(0.001)
@@ -211,7 +210,7 @@ async def half(request: Request) -> None:
 
 @pytest.mark.parametrize("act", [silence, half])
 async def test_a_reply_that_never_comes_is_waited_for_so_long(act, server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 0.1)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 0.1)
     client = connect(server, maxPoolSize=1)
     await find_one(client, "before")
     server.script("find", act)
@@ -221,17 +220,17 @@ async def test_a_reply_that_never_comes_is_waited_for_so_long(act, server, conne
     with pytest.raises(asyncio.CancelledError):
         await task
     pool = pool_of(client)
-    (connection,) = pool._draining
+    (connection,) = draining(pool)
     await find_one(client, "next")
     assert connection.closed
     assert server.requests[2].peer is not server.requests[1].peer
     assert server.requests[1].peer not in server.peers
-    assert not pool._draining
+    assert not draining(pool)
     assert at_rest(pool)
 
 
 async def test_a_connection_that_drained_in_time_is_not_closed_later(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 0.05)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 0.05)
     client = connect(server, maxPoolSize=1)
     await find_one(client, "before")
     assert not await after(2, find_one(client, "abandoned"))
@@ -273,7 +272,7 @@ async def test_cancelled_in_the_queue(server, connect):
     await server.until(lambda: len(server.requests) == 2)
     waiting = [asyncio.ensure_future(find_one(client, number)) for number in range(10)]
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) == 10)
+    await server.until(lambda: len(waiters(pool)) == 10)
     for task in waiting[::2]:
         task.cancel()
     release.set()
@@ -292,7 +291,7 @@ async def test_cancelled_in_the_moment_when_its_turn_comes(server, connect):
     held = pool.take()
     assert held is not None
     waiting = [asyncio.ensure_future(find_one(client, number)) for number in range(3)]
-    await server.until(lambda: len(pool._waiters) == 3)
+    await server.until(lambda: len(waiters(pool)) == 3)
     pool.check_in(held)
     waiting[0].cancel()
     results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), scripted.PATIENCE)
@@ -475,7 +474,7 @@ async def test_closing_the_client_at_any_moment(server):
 
 
 async def test_a_socket_timeout_and_a_cancellation_at_the_same_time(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 0.1)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 0.1)
     client = connect(server, socketTimeoutMS=50, maxPoolSize=1)
     await find_one(client, "before")
     server.default = silence

@@ -13,6 +13,7 @@ from pymongo.monitoring import ServerHeartbeatListener
 
 from motor.driver.cmap.handshake import shake_hands
 from tests.driver.scripted import ScriptedServer, reply, until
+from tests.support.inside import replace, server_of
 
 VERSION = {"processId": ObjectId("6f0000000000000000000001"), "counter": Int64(1)}
 
@@ -40,10 +41,10 @@ async def test_a_heartbeat_that_succeeded_is_not_reported_failed(server, connect
 
     async def cancelled_meanwhile(*arguments: Any) -> Any:
         hello = await shake_hands(*arguments)
-        client._deployment.executor().topology.servers[0].cancel_check()
+        server_of(client).cancel_check()
         return hello
 
-    monkeypatch.setattr("motor.driver.sdam.monitor.shake_hands", cancelled_meanwhile)
+    replace(monkeypatch, "monitor.shake_hands", cancelled_meanwhile)
     client.aconnect()
     await until(lambda: heartbeats.seen)
     assert "failed" not in heartbeats.seen

@@ -17,8 +17,8 @@ from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError, Serve
 
 from motor.driver.timeouts import LATE_TIMER_GRACE, Alarm
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, idle, pool_of
 from tests.driver.scripted import PATIENCE, Request, ScriptedServer, answer, close, message, reply, silence, when
+from tests.support.inside import at_rest, idle, pool_of, replace
 
 BRIEF = 0.2
 """Seconds until the deadline."""
@@ -156,7 +156,7 @@ async def test_the_server_is_never_told_that_there_is_no_limit(server, connect, 
     """Less than a millisecond is left: 0 would mean for ever."""
     client = connect(server)
     await client.admin.command("ping")
-    monkeypatch.setattr("motor.driver.timeouts.remaining", lambda: 0.0004)
+    replace(monkeypatch, "timeouts.remaining", lambda: 0.0004)
     with pymongo.timeout(PATIENCE):
         await client.db.c.find_one()
     assert server.requests[-1].command["maxTimeMS"] == 1

@@ -10,6 +10,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import message
 from tests.leaks import drivers_tasks
+from tests.support.inside import deployment_of
 
 
 async def test_a_dropped_client_closes_its_connections(server):
@@ -67,7 +68,7 @@ async def test_closed_clients_are_collected(server):
         assert await client.db.c.find_one({"_id": number}) == {"_id": number}
         client.close()
         references.append(weakref.ref(client))
-        references.append(weakref.ref(client._deployment))
+        references.append(weakref.ref(deployment_of(client)))
     client = None
     await asyncio.sleep(0.01)
     gc.collect()

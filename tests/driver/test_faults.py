@@ -21,7 +21,6 @@ from pymongo.errors import (
 
 from tests.driver import scripted
 from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, idle, pool_of
 from tests.driver.scripted import (
     HEADER,
     Request,
@@ -34,6 +33,7 @@ from tests.driver.scripted import (
     send,
     silence,
 )
+from tests.support.inside import at_rest, check_books, idle, pool_of, servers_of, task_of
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
@@ -318,10 +318,9 @@ async def test_a_hello_full_of_nonsense_does_not_end_the_monitor(nonsense, conne
         with contextlib.suppress(Exception):
             await client.db.c.find_one({"_id": 1})
         server._hello = {}
-        topology = client._deployment.executor().topology
-        for known in topology._servers.values():
+        for known in servers_of(client):
             assert known.monitor is not None
-            assert not known.monitor._service.task.done(), "the monitor has ended"
+            assert not task_of(known.monitor).done(), "the monitor has ended"
         client.close()
 
 

@@ -13,9 +13,12 @@ import pytest
 from tests.driver.elsewhere import eventually, serving
 from tests.tls.certificates import Certificates
 
+ROOT = Path(__file__).parents[2]
+
 PROGRAM = """
     import asyncio, gc, os, sys, uvloop
     from motor.motor_asyncio import AsyncIOMotorClient
+    from tests.support import inside
     client = AsyncIOMotorClient({uri!r})
     until, end = os.pipe()
     def opening():
@@ -23,7 +26,7 @@ PROGRAM = """
     async def main():
         await asyncio.gather(*(client.db.c.find_one({{"_id": number}}) for number in range(3)))
         # Two monitors' and an operation's, and none half open, of which nobody knows yet.
-        while len(client._deployment.executor().owner._connections) < 3 or opening():
+        while inside.connections_of_all(client) < 3 or opening():
             await asyncio.sleep(0.01)
         tasks = asyncio.all_tasks() - {{asyncio.current_task()}}
         if os.fork() == 0:
@@ -45,7 +48,7 @@ PROGRAM = """
 
 CHILDREN = {
     "it does nothing": "pass",
-    "it closes the client": "client._deployment.close()",
+    "it closes the client": "inside.close_at_once(client)",
     "it lets go of the client": "globals().update(client=None); gc.collect()",
     "it ends the operations of its parent": "for task in tasks: task.get_coro().close()",
 }
@@ -67,6 +70,7 @@ def test_the_parent_goes_on_and_the_child_keeps_nothing_open(what: str, tls: boo
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=ROOT,
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None

@@ -18,15 +18,13 @@ import pymongo.monitoring
 import pytest
 from pymongo.errors import InvalidOperation
 
-from motor.driver import owner as owner_module
 from motor.driver.owner import Owner, State
-from motor.driver.sdam import monitor as monitor_module
-from motor.driver.sdam import server as server_module
+from motor.driver.sdam.server import Server
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.elsewhere import eventually, serving
-from tests.driver.inside import monitor_of
 from tests.driver.scripted import ScriptedServer, until
 from tests.leaks import drivers_tasks
+from tests.support.inside import executor_of, is_closed, look_again_soon, replace, topology_of
 
 HOSTS = ["127.0.0.1:1", "127.0.0.1:2"]
 """Members that nobody can reach: discovery adds them in the midst of a change."""
@@ -84,7 +82,7 @@ async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
         for _ in range(2):
             # The first may succeed: the event comes when it has.
             await asyncio.gather(client.db.c.find_one({"_id": 1}), return_exceptions=True)
-        await until(lambda: client._deployment._closed, f"the first {kind}")
+        await until(lambda: is_closed(client), f"the first {kind}")
         with pytest.raises(InvalidOperation):
             await client.db.c.find_one({"_id": 1})
         listener.client = None
@@ -93,14 +91,14 @@ async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
 
 
 async def test_the_garbage_collector_closes_a_client_in_the_midst_of_a_change(monkeypatch):
-    original = server_module.Server.__init__
+    original = Server.__init__
 
     def collecting(self: Any, description: Any, *arguments: Any) -> None:
         if description.address[1] == 1:
             gc.collect()
         original(self, description, *arguments)
 
-    monkeypatch.setattr(server_module.Server, "__init__", collecting)
+    monkeypatch.setattr(Server, "__init__", collecting)
     async with ScriptedServer() as server:
         server._hello = {"hosts": [server.address, *HOSTS]}
         client: Any = AsyncIOMotorClient(f"mongodb://{server.address}/?replicaSet=rs")
@@ -125,7 +123,7 @@ def test_two_threads_use_a_client_at_once_for_the_first_time():
         for number, client in enumerate(clients):
             barrier.wait()
             try:
-                client._deployment.executor()
+                executor_of(client)
                 outcomes[number].append("usable")
             except RuntimeError:
                 outcomes[number].append("refused")
@@ -150,8 +148,8 @@ def test_two_threads_use_a_client_at_once_for_the_first_time():
 
 
 async def test_an_application_that_cancels_every_task_goes_on(monkeypatch):
-    monkeypatch.setattr(owner_module, "RESTART_PAUSE", 0.01)
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.01)
+    replace(monkeypatch, "owner.RESTART_PAUSE", 0.01)
+    look_again_soon(monkeypatch)
     async with ScriptedServer() as server:
         client: Any = AsyncIOMotorClient(server.uri, heartbeatFrequencyMS=500)
         await client.db.c.find_one({"_id": 1})
@@ -168,21 +166,21 @@ async def test_an_application_that_cancels_every_task_goes_on(monkeypatch):
 
 
 def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
-    monkeypatch.setattr(owner_module, "RESTART_PAUSE", 0.01)
+    replace(monkeypatch, "owner.RESTART_PAUSE", 0.01)
     with serving() as server, _interruptible():
         loop = asyncio.new_event_loop()
         client: Any = AsyncIOMotorClient(server.uri)
         loop.run_until_complete(_find(client))
-        monitor = loop.run_until_complete(_monitor(client))
-        original = monitor._topology.update
+        topology = loop.run_until_complete(_topology(client))
+        original = topology.update
 
         def interrupted(*arguments: Any, **keywords: Any) -> None:
-            monitor._topology.update = original
+            topology.update = original
             signal.raise_signal(signal.SIGINT)
             original(*arguments, **keywords)
 
-        monitor._topology.update = interrupted
-        monitor.cancel_check()
+        topology.update = interrupted
+        topology.servers[0].cancel_check()
         with pytest.raises(KeyboardInterrupt):
             loop.run_forever()
         opened = server.opened
@@ -208,14 +206,14 @@ async def _find(client: Any) -> None:
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
 
 
-async def _monitor(client: Any) -> Any:
-    return monitor_of(client)
+async def _topology(client: Any) -> Any:
+    return topology_of(client)
 
 
 async def test_what_is_to_be_done_in_the_background_is_dropped_with_the_topology(server, connect):
     client = connect(server)
     await _find(client)
-    executor = client._deployment.executor()
+    executor: Any = executor_of(client)
     client.close()
     begun = []
 

@@ -11,12 +11,20 @@ import pytest
 from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import AutoReconnect, NotPrimaryError, PyMongoError
 
-from motor.driver.cmap import pending as pending_module
-from motor.driver.cmap import pool as pool_module
 from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, generation_of, pool_of, topology_of
 from tests.driver.pool_events import PoolEvents
 from tests.driver.scripted import PATIENCE, Request, ScriptedServer, message, reply
+from tests.support.inside import (
+    at_rest,
+    check_books,
+    generation_of,
+    maintain,
+    opening,
+    pool_of,
+    replace,
+    timers_of,
+    topology_of,
+)
 
 
 class Greeting:
@@ -80,7 +88,7 @@ async def test_who_comes_while_somebody_waits_gets_an_opening_of_his_own(server,
 
 
 async def test_one_who_waits_alone_does_not_count_for_ever_on_what_is_slow(server, connect, monkeypatch):
-    monkeypatch.setattr(pending_module, "SLOW", 0.02)
+    replace(monkeypatch, "pending.SLOW", 0.02)
     greeting = Greeting(server, lambda count: count == 1)
     client = connect(server)
     assert await in_time(client.db.c.find_one({"_id": 1})) == {"_id": 1}
@@ -89,7 +97,7 @@ async def test_one_who_waits_alone_does_not_count_for_ever_on_what_is_slow(serve
 
 @pytest.mark.parametrize("maximum", [1, 2, 3])
 async def test_those_that_hang_for_nobody_make_way(maximum, server, connect, monkeypatch):
-    monkeypatch.setattr(pending_module, "SLOW", 0.05)
+    replace(monkeypatch, "pending.SLOW", 0.05)
     greeting = Greeting(server, lambda count: count <= maximum)
     events = PoolEvents()
     client = connect(server, maxConnecting=maximum, event_listeners=[events])
@@ -101,7 +109,7 @@ async def test_those_that_hang_for_nobody_make_way(maximum, server, connect, mon
     assert await in_time(client.db.c.find_one({"_id": "next"})) == {"_id": "next"}
     pool = pool_of(client)
     assert events.closed == [(1, "error")], "as many as needed, the oldest first"
-    assert len(pool._opening) == maximum - 1
+    assert len(opening(pool)) == maximum - 1
     client.close()
     await server.until(lambda: not server.peers and len(events.closed) == events.names.count("connection_created"))
     events.check()
@@ -109,8 +117,8 @@ async def test_those_that_hang_for_nobody_make_way(maximum, server, connect, mon
 
 async def test_what_somebody_waits_for_does_not_make_way(server, connect, monkeypatch):
     """However slow it is: whoever comes later would only have to wait as long."""
-    monkeypatch.setattr(pending_module, "SLOW", 0.0)
-    monkeypatch.setattr(pool_module, "PATIENCE", 0.001)
+    replace(monkeypatch, "pending.SLOW", 0.0)
+    replace(monkeypatch, "pool.PATIENCE", 0.001)
     greeting = Greeting(server, lambda count: count == 1)
     client = connect(server, maxConnecting=1)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(3)]
@@ -119,7 +127,7 @@ async def test_what_somebody_waits_for_does_not_make_way(server, connect, monkey
     assert len(greeting.hung) == 1
     await greeting.let_go()
     assert await in_time(asyncio.gather(*finding)) == [{"_id": number} for number in range(3)]
-    assert pool_of(client)._opening or pool_of(client).size
+    assert opening(pool_of(client)) or pool_of(client).size
 
 
 async def test_who_comes_later_does_not_get_the_error_of_what_was_given_up(server, connect):
@@ -133,7 +141,7 @@ async def test_who_comes_later_does_not_get_the_error_of_what_was_given_up(serve
     await server.until(lambda: len(greeting.hung) == 2)
     greeting.hung.pop(0).peer.close()
     pool = pool_of(client)
-    await server.until(lambda: len(pool._opening) == 1)
+    await server.until(lambda: len(opening(pool)) == 1)
     assert not second.done()
     await greeting.let_go()
     assert await in_time(second) == {"_id": 2}
@@ -153,7 +161,7 @@ async def test_what_was_opened_before_the_pool_was_cleared_serves_nobody_after(s
 
 
 async def test_min_pool_size_needs_no_timer(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "MAINTENANCE_INTERVAL", 1000.0)
+    replace(monkeypatch, "pool.MAINTENANCE_INTERVAL", 1000.0)
     client = connect(server, minPoolSize=20)
     await client.db.command("ping")
     pool = pool_of(client)
@@ -163,7 +171,7 @@ async def test_min_pool_size_needs_no_timer(server, connect, monkeypatch):
 
 async def test_min_pool_size_while_nothing_can_be_opened(server, connect, monkeypatch):
     """A failure is followed by a pause, and not by the next attempt at once."""
-    monkeypatch.setattr(pool_module, "MAINTENANCE_INTERVAL", 1000.0)
+    replace(monkeypatch, "pool.MAINTENANCE_INTERVAL", 1000.0)
     client = connect(server, minPoolSize=5)
     await client.db.command("ping")
     pool = pool_of(client)
@@ -179,8 +187,8 @@ async def test_min_pool_size_while_nothing_can_be_opened(server, connect, monkey
     for peer in {request.peer for request in server.requests}:
         peer.close()
     await server.until(lambda: pool.size == 4)
-    pool._maintain()
-    await server.until(lambda: attempts and not pool._opening)
+    maintain(pool)
+    await server.until(lambda: attempts and not opening(pool))
     for _ in range(50):
         await asyncio.sleep(0.001)
     assert attempts <= 3
@@ -193,12 +201,9 @@ async def test_maintenance_has_one_timer(server, connect):
     for _ in range(50):
         pool.clear()
         pool.ready()
-    timers: Any = asyncio.get_running_loop()
-    waiting = [timer for timer in timers._scheduled if not timer.cancelled() and timer._callback == pool._maintain]
-    assert len(waiting) == 1
+    assert len(timers_of(pool)) == 1
     pool.clear()
-    waiting = [timer for timer in timers._scheduled if not timer.cancelled() and timer._callback == pool._maintain]
-    assert waiting == []
+    assert timers_of(pool) == []
 
 
 USER = {"username": "u", "password": "p", "authMechanism": "PLAIN"}

@@ -16,8 +16,8 @@ from pymongo.errors import (
 
 import motor.embedded
 from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, generation_of, idle, pool_of, server_of
 from tests.driver.scripted import Request, ScriptedServer, answer, close, silence, when
+from tests.support.inside import at_rest, check_books, generation_of, idle, opening, pool_of, server_of, waiters
 
 
 async def test_one_connection_is_enough_for_one_after_the_other(server, connect):
@@ -117,7 +117,7 @@ async def test_one_who_asks_later_does_not_jump_the_queue(server, connect):
     held = pool.take()
     assert held is not None
     waiting = asyncio.ensure_future(client.db.c.find_one({"_id": "waited"}))
-    await server.until(lambda: len(pool._waiters) == 1)
+    await server.until(lambda: len(waiters(pool)) == 1)
     pool.check_in(held)
     assert pool.take() is None
     assert await waiting == {"_id": "waited"}
@@ -151,7 +151,7 @@ async def test_no_connection_is_opened_for_those_who_gave_up(how, server, connec
     await server.until(lambda: len(server.requests) == 2)
     waiting = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(1, 20)]
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) >= 19 or all(task.done() for task in waiting))
+    await server.until(lambda: len(waiters(pool)) >= 19 or all(task.done() for task in waiting))
     if how == "cancelled":
         for task in waiting:
             task.cancel()
@@ -180,7 +180,7 @@ async def test_the_queue_does_not_grow_with_those_who_gave_up(server, connect):
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    assert len(pool._waiters) <= 100
+    assert len(waiters(pool)) <= 100
     pool.check_in(held)
     assert await client.db.c.find_one({"_id": 2}) == {"_id": 2}
 
@@ -211,7 +211,7 @@ async def test_clearing_closes_what_is_idle_and_refuses_who_waits(server, connec
     await server.until(lambda: len(server.requests) == 3)
     waiting = asyncio.ensure_future(client.db.c.find_one({"_id": 3}))
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) == 1)
+    await server.until(lambda: len(waiters(pool)) == 1)
     generation = generation_of(pool)
     pool.clear()
     assert generation_of(pool) == generation + 1
@@ -253,7 +253,7 @@ async def test_a_connection_that_was_being_opened_while_the_pool_was_cleared_is_
         await waiting
     pool.ready()
     release.set()
-    await server.until(lambda: not pool._opening)
+    await server.until(lambda: not opening(pool))
     assert held is not None
     pool.check_in(held)
     assert pool.size == 0
@@ -315,7 +315,7 @@ async def test_a_closed_pool_refuses(server, connect):
     await server.until(lambda: len(server.requests) == 2)
     waiting = asyncio.ensure_future(client.db.c.find_one({"_id": 2}))
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) == 1)
+    await server.until(lambda: len(waiters(pool)) == 1)
     client.close()
     with pytest.raises(InvalidOperation, match="Cannot use MongoClient after close"):
         await waiting

@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import pool_of
+from tests.support.inside import draining, idle, pool_of
 
 OPERATIONS = 2000
 POOL_SIZE = 10
@@ -85,10 +85,10 @@ async def storm(uri: str, seed: int, restart: Callable[[], Awaitable[None]] | No
     replies = await asyncio.gather(*(client.admin.command("ping") for _ in range(3 * POOL_SIZE)))
     assert all(reply["ok"] == 1 for reply in replies)
     pool = pool_of(client)
-    await until(lambda: not pool._draining)
+    await until(lambda: not draining(pool))
     assert pool.size <= POOL_SIZE
     assert pool.in_use == 0
-    assert all(not connection.closed and connection.at_rest for connection in pool._idle)
+    assert all(not connection.closed and connection.at_rest for connection in idle(pool))
     await client.drop_database(numbers.database.name)
     await client.close()
     gc.collect()

@@ -11,8 +11,8 @@ from pymongo.errors import AutoReconnect, ProtocolError, ServerSelectionTimeoutE
 from motor.driver.cmap.server_hello import MOST_MEMBERS, read_hello
 from motor.driver.wire.reader import STRANGERS_MESSAGE_SIZE
 from tests.compression.envelope import wrap
-from tests.driver.inside import server_of, topology_of
 from tests.driver.scripted import Request, ScriptedServer, message, reply, send
+from tests.support.inside import server_of, topology_of
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 

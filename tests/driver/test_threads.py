@@ -15,10 +15,10 @@ import pytest
 from bson.objectid import ObjectId
 from pymongo.errors import ServerSelectionTimeoutError
 
-from motor.driver import threads
 from motor.driver.threads import APPLICATION, NAMES, WORK, Threads
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 from tests.driver.scripted import PATIENCE
+from tests.support.inside import idle_threads_of, replace, threads_of
 
 
 class Held:
@@ -51,7 +51,7 @@ def test_there_are_no_more_than_so_many():
     calls = [pool.submit(held) for _ in range(5)]
     wait_until(lambda: held.begun == 2)
     time.sleep(0.02)
-    assert held.begun == pool._threads == 2
+    assert held.begun == threads_of(pool) == 2
     held.release()
     assert {call.result(PATIENCE) for call in calls} == {"test bounded"}
 
@@ -60,16 +60,16 @@ def test_an_idle_one_is_used_before_another_is_started():
     pool = Threads("test idle", 4)
     for _ in range(20):
         pool.submit(lambda: None).result(PATIENCE)
-        wait_until(lambda: pool._idle == 1)
-    assert pool._threads == 1
+        wait_until(lambda: idle_threads_of(pool) == 1)
+    assert threads_of(pool) == 1
 
 
 def test_they_end_when_there_is_nothing_to_do(monkeypatch):
-    monkeypatch.setattr(threads, "IDLE_SECONDS", 0.01)
+    replace(monkeypatch, "threads.IDLE_SECONDS", 0.01)
     pool = Threads("test ending", 4)
     for _ in range(2):
         assert pool.submit(lambda: 1).result(PATIENCE) == 1
-        wait_until(lambda: pool._threads == 0)
+        wait_until(lambda: threads_of(pool) == 0)
     wait_until(lambda: not any(thread.name == "test ending" for thread in threading.enumerate()))
 
 
@@ -105,7 +105,7 @@ def test_the_system_has_no_thread_for_us(monkeypatch):
         with pytest.raises(RuntimeError, match="can't start"):
             pool.submit(lambda: 1)
     assert pool.submit(lambda: 4).result(PATIENCE) == 4
-    assert pool._threads == 1
+    assert threads_of(pool) == 1
 
 
 def test_several_loops_use_them():

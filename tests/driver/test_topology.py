@@ -14,11 +14,10 @@ from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TOPOLOGY_TYPE
 
 import motor.embedded
-from motor.driver.sdam import monitor as monitor_module
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import monitor_of, pool_of, server_of, topology_of
 from tests.driver.scripted import ScriptedServer
 from tests.leaks import drivers_tasks
+from tests.support.inside import look_again_soon, monitor_of, pool_of, replace, server_of, task_of, topology_of
 
 
 def free_port() -> int:
@@ -36,7 +35,7 @@ async def test_what_suits_is_found_once(server, connect, monkeypatch):
     def found_anew(*arguments: object) -> None:
         raise AssertionError(arguments)
 
-    monkeypatch.setattr("motor.driver.sdam.topology.suitable_addresses", found_anew)
+    replace(monkeypatch, "topology.suitable_addresses", found_anew)
     for _ in range(3):
         await client.db.c.insert_one({})
         await client.db.c.find_one()
@@ -257,7 +256,7 @@ async def test_the_monitor_is_woken_by_who_waits(server, connect):
 
 @pytest.mark.parametrize("turns", range(5))
 async def test_a_monitor_that_is_closed_right_after_it_was_woken_ends(turns, server, monkeypatch):
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.01)
+    look_again_soon(monkeypatch)
     client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri)
     await client.db.command("ping")
     monitor = monitor_of(client)
@@ -266,7 +265,7 @@ async def test_a_monitor_that_is_closed_right_after_it_was_woken_ends(turns, ser
     for _ in range(turns):
         await asyncio.sleep(0)
     client.close()
-    task = monitor._service.task
+    task = task_of(monitor)
     await asyncio.wait([task], timeout=1)
     ended = task.done()
     # So that a monitor that runs on doesn't disturb other tests.

@@ -14,15 +14,24 @@ from pymongo.errors import AutoReconnect
 from pymongo.monitoring import ConnectionClosedReason
 
 from motor._pymongo import add_error_label
-from motor.driver.cmap import connection as connection_module
-from motor.driver.cmap import pool as pool_module
 from motor.driver.cmap.connection import Connection
 from motor.driver.wire import op_msg
 from motor.driver.wire.header import next_request_id
 from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, idle, pool_of
 from tests.driver.pool_events import PoolEvents
 from tests.driver.scripted import PATIENCE, Peer, ScriptedServer, message, silence, when
+from tests.support.inside import (
+    at_rest,
+    awaited_reply,
+    check_books,
+    connections,
+    draining,
+    idle,
+    pool_of,
+    replace,
+    streamed,
+    waiters,
+)
 
 PING = {"ping": 1, "$db": "db"}
 
@@ -43,18 +52,18 @@ def receive(connection: Connection, data: bytes) -> None:
 
 
 async def test_who_waits_does_not_wait_for_an_abandoned_reply(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 1000.0)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 1000.0)
     events = PoolEvents()
     client = connect(server, maxPoolSize=3, event_listeners=[events])
     server.script("find", *[silence] * 3)
     for number in range(3):
         await given_up(server, client.db.c.find_one({"_id": number}))
     pool = pool_of(client)
-    oldest = next(iter(pool._draining))
-    assert len(pool._draining) == 3
+    oldest = next(iter(draining(pool)))
+    assert len(draining(pool)) == 3
     assert await asyncio.wait_for(client.db.c.find_one({"_id": "next"}), PATIENCE) == {"_id": "next"}
     assert oldest.closed
-    assert len(pool._draining) == 2, "more were closed than somebody needed"
+    assert len(draining(pool)) == 2, "more were closed than somebody needed"
     assert events.closed == [(oldest.id, ConnectionClosedReason.ERROR)]
     assert pool.size == 3
     check_books(pool)
@@ -64,7 +73,7 @@ async def test_who_waits_does_not_wait_for_an_abandoned_reply(server, connect, m
 
 
 async def test_as_many_make_way_as_there_are_who_wait(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 1000.0)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 1000.0)
     client = connect(server, maxPoolSize=4)
     server.script("find", *[silence] * 4)
     for number in range(4):
@@ -73,14 +82,14 @@ async def test_as_many_make_way_as_there_are_who_wait(server, connect, monkeypat
     server.default = when(release)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(3)]
     await server.until(lambda: len(server.requests) == 7)
-    assert len(pool_of(client)._draining) == 1
+    assert len(draining(pool_of(client))) == 1
     release.set()
     await asyncio.gather(*finding)
     check_books(pool_of(client))
 
 
 async def test_abandoned_replies_that_come_soon_cost_no_connections(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "PATIENCE", PATIENCE)
+    replace(monkeypatch, "pool.PATIENCE", PATIENCE)
     client = connect(server, maxPoolSize=2)
     for number in range(50):
         operation = asyncio.ensure_future(client.db.c.find_one({"_id": number}))
@@ -94,7 +103,7 @@ async def test_abandoned_replies_that_come_soon_cost_no_connections(server, conn
 
 async def test_what_a_transaction_waits_for_does_not_make_way(server, connect, monkeypatch):
     """Its end has to come after its commands, and closing a connection does not take back what was sent."""
-    monkeypatch.setattr(pool_module, "PATIENCE", 0.0)
+    replace(monkeypatch, "pool.PATIENCE", 0.0)
     client = connect(server, maxPoolSize=1)
     release = asyncio.Event()
     server.script("insert", when(release))
@@ -121,7 +130,7 @@ async def test_no_connection_keeps_an_abandoned_reply(turns, server, connect):
     operation = asyncio.ensure_future(client.db.command("ping"))
     await server.until(lambda: len(server.requests) == 2)
     pool = pool_of(client)
-    (connection,) = pool._open
+    (connection,) = connections(pool)
     operation.cancel()
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -141,11 +150,12 @@ async def test_of_a_reply_that_comes_as_it_is_given_up_the_cursor_is_killed(serv
     server.script("find", silence)
     operation = asyncio.ensure_future(client.db.c.find().to_list(None))
     await server.until(lambda: len(server.requests) == 2)
-    (connection,) = pool_of(client)._open
+    (connection,) = connections(pool_of(client))
     operation.cancel()
     # It is cancelled, but has had no turn to say what is to become of its reply.
-    assert connection._reply is not None
-    assert connection._reply.cancelled()
+    reply = awaited_reply(connection)
+    assert reply is not None
+    assert reply.cancelled()
     cursor = {"id": Int64(77), "ns": "db.c", "firstBatch": []}
     receive(connection, message({"ok": 1, "cursor": cursor}, server.requests[1].id))
     with pytest.raises(asyncio.CancelledError):
@@ -161,7 +171,7 @@ async def test_another_reply_to_what_was_given_up_is_refused(server, connect):
     operation = asyncio.ensure_future(client.db.command("ping"))
     await server.until(lambda: len(server.requests) == 2)
     pool = pool_of(client)
-    (connection,) = pool._open
+    (connection,) = connections(pool)
     operation.cancel()
     receive(connection, message({"ok": 1}, server.requests[1].id) * 2)
     assert connection.closed
@@ -191,7 +201,7 @@ async def test_what_is_given_up_half_sent_goes_to_nobody(server, connect):
     assert connection.closed
     pool.check_in(connection)
     assert not idle(pool)
-    assert not pool._draining
+    assert not draining(pool)
     server.reading.set()
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
     assert server.opened == 3
@@ -210,7 +220,7 @@ async def test_a_stream_that_nobody_reads_is_closed(server, connect):
     server.script("ping", stream)
     request_id = next_request_id()
     await connection.send_exhaust(op_msg.encode(request_id, bson.encode(PING), op_msg.EXHAUST_ALLOWED), request_id)
-    await server.until(lambda: connection._streamed, "the last reply of the stream")
+    await server.until(lambda: streamed(connection), "the last reply of the stream")
     pool.check_in(connection)
     assert idle(pool) == []
     assert events.closed == [(connection.id, ConnectionClosedReason.ERROR)]
@@ -230,7 +240,7 @@ async def test_given_back_by_somebody_who_had_gone(server, connect):
         pool = pool_of(client)
         held = await pool.check_out()
         waiting = asyncio.ensure_future(client.db.command("ping"))
-        await server.until(lambda pool=pool: len(pool._waiters) == 1)
+        await server.until(lambda pool=pool: len(waiters(pool)) == 1)
         pool.check_in(held)
         if what == "break":
             held.connection_lost(None)
@@ -252,7 +262,7 @@ async def test_a_connection_that_drains_while_the_pool_is_removed(server, connec
     server.script("find", silence)
     await given_up(server, client.db.c.find_one({"_id": 1}))
     pool = pool_of(client)
-    (connection,) = pool._draining
+    (connection,) = draining(pool)
     pool.remove()
     assert events.closed == [(connection.id, ConnectionClosedReason.POOL_CLOSED)]
     assert events.names[-1] == "pool_closed"
@@ -266,7 +276,7 @@ async def test_each_who_waits_and_each_who_is_interrupted_gets_an_exception_of_i
     server.script("find", *[silence] * 3)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(6)]
     pool = pool_of(client)
-    await server.until(lambda: len(server.requests) == 4 and len(pool._waiters) == 3)
+    await server.until(lambda: len(server.requests) == 4 and len(waiters(pool)) == 3)
     pool.clear(interrupt=True)
     results = await asyncio.gather(*finding, return_exceptions=True)
     errors = [result for result in results if isinstance(result, AutoReconnect)]
@@ -305,7 +315,7 @@ def hang_up_unseen(peer: Peer) -> None:
 @pytest.fixture
 def looks_each_time(monkeypatch):
     """As if a second had gone by since a connection was looked at."""
-    monkeypatch.setattr(connection_module, "_LOOK_INTERVAL", 0.0)
+    replace(monkeypatch, "connection._LOOK_INTERVAL", 0.0)
 
 
 @pytest.mark.usefixtures("looks_each_time")
@@ -369,8 +379,8 @@ async def test_a_connection_with_nothing_to_be_read_is_used(server, connect):
 
 async def test_a_connection_is_looked_at_once_a_second(server, connect, monkeypatch):
     looked: list[Any] = []
-    monkeypatch.setattr(connection_module, "is_readable", looked.append)
-    monkeypatch.setattr(connection_module, "_LOOK_INTERVAL", 1000.0)
+    replace(monkeypatch, "connection.is_readable", looked.append)
+    replace(monkeypatch, "connection._LOOK_INTERVAL", 1000.0)
     client = connect(server)
     await client.db.c.find_one({"_id": 1})
     await client.db.c.insert_one({"_id": 1})

@@ -11,8 +11,8 @@ from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import AutoReconnect, DocumentTooLarge, PyMongoError
 
 from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import ScriptedServer, close, message, reply, silence
+from tests.support.inside import at_rest, pool_of
 
 
 async def test_split_by_count(connect):

@@ -28,6 +28,7 @@ from pymongo.write_concern import WriteConcern
 from motor.driver.encryption.commands import collection_info
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.driver.scripted import until
+from tests.support.inside import encrypter_of, has_client_for_itself, look_again_soon, replace
 
 from .keys import DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, refused, schema
 from .listening import Events
@@ -230,7 +231,7 @@ async def test_remote_schema(
         found = [decode(one) for one in await collection_info(deployment, database, filter)]
         return [encode({**one, "options": {"validator": validator}} if one["name"] == "c" else one) for one in found]
 
-    monkeypatch.setattr("motor.driver.encryption.state_machine.collection_info", told)
+    replace(monkeypatch, "state_machine.collection_info", told)
     await db.create_collection("c")
     options: dict[str, Any] = {"mongocryptd_uri": mongocryptd.uri, "mongocryptd_bypass_spawn": True}
     client = encrypted_client(uri, vault, listeners=[commands], **options)
@@ -319,7 +320,7 @@ async def test_change_stream(secret: Any) -> None:
 
 async def test_without_mongocryptd(uri: str, db: Database, vault: str, key: Binary, monkeypatch: Any) -> None:
     """None there, and none started: the error of a server that cannot be selected."""
-    monkeypatch.setattr("motor.api.auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 20)
+    replace(monkeypatch, "auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 20)
     options: dict[str, Any] = {"mongocryptd_uri": "mongodb://127.0.0.1:1", "mongocryptd_bypass_spawn": True}
     client = encrypted_client(uri, vault, schema_map=schema(f"{db.name}.c", key, ssn=RANDOM), **options)
     with pytest.raises(EncryptionError) as caught:
@@ -334,7 +335,7 @@ async def test_mongocryptd_is_started(
     uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, monkeypatch: Any
 ) -> None:
     """When it is first needed, and again when it has gone meanwhile; in a thread."""
-    monkeypatch.setattr("motor.api.auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 1000)
+    replace(monkeypatch, "auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 1000)
     loop = asyncio.get_running_loop()
     spawned: list[list[str]] = []
 
@@ -344,8 +345,8 @@ async def test_mongocryptd_is_started(
         asyncio.run_coroutine_threadsafe(mongocryptd.start(), loop).result()
 
     await mongocryptd.stop()
-    monkeypatch.setattr("motor.driver.encryption.mongocryptd.spawn_daemon", spawn)
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
+    replace(monkeypatch, "mongocryptd.spawn_daemon", spawn)
+    look_again_soon(monkeypatch)
     client = encrypted_client(
         uri,
         vault,
@@ -462,8 +463,7 @@ async def test_pool_sizes(uri: str, db: Database, vault: str, key: Binary, mongo
         await asyncio.wait_for(asyncio.gather(*(collection.insert_one({"ssn": str(n)}) for n in range(10))), 20)
         assert len(await collection.find({"ssn": "3"}).to_list()) == 1
         await collection.delete_many({})
-        encrypter: Any = client._deployment.encrypter
-        assert (encrypter._internal is not None) is has_internal
+        assert has_client_for_itself(encrypter_of(client)) is has_internal
         await client.close()
         with pytest.raises(InvalidOperation, match="Cannot use MongoClient after close"):
             await collection.find_one()

@@ -10,9 +10,9 @@ from bson.errors import BSONError
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import check_books, topology_of
 from tests.fuzz.server import FuzzServer, Interference
 from tests.fuzz.virtual import Finding, VirtualLoop, running
+from tests.support.inside import check_books, topology_of
 
 LONGEST = 120.0
 """Seconds of the virtual clock that an operation may take: all the timeouts below, and the retries, take less."""

@@ -8,6 +8,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase, AsyncIOMotorGridFSBucket
 from tests.driver.conftest import Connect, connect, server
 from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
+from tests.support.inside import look_again_soon
 
 __all__ = ["Connect", "connect", "server"]
 
@@ -15,7 +16,7 @@ __all__ = ["Connect", "connect", "server"]
 @pytest.fixture(autouse=True)
 def _quick_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that has closed a connection is asked again at once, and not after half a second."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.005)
+    look_again_soon(monkeypatch, 0.005)
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 from tornado.iostream import StreamClosedError
 
-import motor.driver.gridfs.chunk_reader
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 from tests.cursors.holder import failure
 from tests.driver.scripted import close
+from tests.support.inside import pieces_of, replace
 
 CHUNK_SIZE = 100_000
 DATA = os.urandom(100 * CHUNK_SIZE)
@@ -25,7 +25,7 @@ DATA = os.urandom(100 * CHUNK_SIZE)
 @pytest.fixture(autouse=True)
 def _file(stored, monkeypatch):
     """A hundred chunks, of which 20 are a batch."""
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_BATCH_SIZE", 20 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._BATCH_SIZE", 20 * CHUNK_SIZE)
     stored.add(1, DATA, CHUNK_SIZE, filename="file")
 
 
@@ -140,7 +140,7 @@ async def test_a_handler_gets_the_rest(scripted, stored):
 
 
 async def test_a_slow_client_s_file_is_read_a_small_batch_at_a_time(scripted, stored, server, monkeypatch):
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
     held = []
 
     class Slow:
@@ -163,7 +163,7 @@ async def test_a_slow_client_s_file_is_read_a_small_batch_at_a_time(scripted, st
 
 
 async def test_a_part_for_a_slow_client_costs_no_more_than_it_must(scripted, stored, monkeypatch):
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
     grid_out = await scripted.open_download_stream(1)
     for part, batches in (
         (range(10, 20), [2]),
@@ -173,14 +173,14 @@ async def test_a_part_for_a_slow_client_costs_no_more_than_it_must(scripted, sto
         (range(0), []),
     ):
         stored.batches.clear()
-        assert b"".join([piece async for piece in grid_out._pieces(part)]) == DATA[part.start : part.stop]
+        assert b"".join([piece async for piece in pieces_of(grid_out, part)]) == DATA[part.start : part.stop]
         assert stored.batches == batches
 
 
 async def test_a_large_chunk_is_given_in_pieces(scripted, stored):
     stored.add(2, DATA[:3_000_000], 2_000_000)
     grid_out = await scripted.open_download_stream(2)
-    pieces = [piece async for piece in grid_out._pieces(range(1, 3_000_000))]
+    pieces = [piece async for piece in pieces_of(grid_out, range(1, 3_000_000))]
     assert b"".join(pieces) == DATA[1:3_000_000]
     assert max(map(len, pieces)) == 256 * 1024
 

@@ -10,9 +10,9 @@ import pymongo
 import pytest
 from pymongo.errors import InvalidOperation, PyMongoError
 
-import motor.driver.gridfs.chunk_reader
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
 from tests.driver.scripted import silence, when
+from tests.support.inside import replace
 
 CHUNK_SIZE = 100_000
 DATA = b"".join(os.urandom(70_000).replace(b"\n", b"x") + b"\n" for _ in range(72))
@@ -31,7 +31,7 @@ async def cancelled_after(turns, future):
 @pytest.mark.parametrize("way", ["read", "readchunk", "readline"])
 async def test_a_read_that_is_cancelled_anywhere(scripted, stored, server, monkeypatch, way):
     """Later reads go on from where the last one that succeeded has ended."""
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_BATCH_SIZE", 5 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._BATCH_SIZE", 5 * CHUNK_SIZE)
     stored.add(1, DATA, CHUNK_SIZE)
     grid_out = await scripted.open_download_stream(1)
     parts: list[bytes] = []

@@ -13,8 +13,8 @@ from bson.int64 import Int64
 from gridfs.errors import CorruptGridFile
 from pymongo.errors import ProtocolError
 
-import motor.driver.exchange
 from tests.driver.scripted import HEADER, OP_MSG, message
+from tests.support.inside import keep_replies_undecoded
 
 DATA = bytes(range(25))
 
@@ -72,8 +72,7 @@ READS: dict[str, Callable[[Any], Awaitable[Any]]] = {
 def _both_ways(request, monkeypatch):
     """A small reply's chunks are decoded, a large one's are cut out of it."""
     if request.param == "as BSON":
-        monkeypatch.setattr(motor.driver.exchange, "SMALL_REPLY", 0)
-        monkeypatch.setattr(motor.driver.exchange, "LARGE_REPLY", 0)
+        keep_replies_undecoded(monkeypatch)
 
 
 @pytest.mark.parametrize("spoiled", SPOILED)

@@ -8,11 +8,10 @@ import os
 import pytest
 from pymongo.errors import PyMongoError
 
-import motor.driver.gridfs.chunk_reader
-import motor.driver.gridfs.chunk_writer
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket, AsyncIOMotorGridOut
 from tests.driver.scripted import Request, ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
+from tests.support.inside import replace
 
 CHUNK_SIZE = 1000
 DATA = os.urandom(20 * CHUNK_SIZE + 1)
@@ -44,8 +43,8 @@ class Breaking:
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_MAX_BATCH_COUNT", 4)
-    monkeypatch.setattr(motor.driver.gridfs.chunk_writer, "_MAX_BATCH_COUNT", 4)
+    replace(monkeypatch, "chunk_reader._MAX_BATCH_COUNT", 4)
+    replace(monkeypatch, "chunk_writer._MAX_BATCH_COUNT", 4)
 
 
 @pytest.mark.parametrize("done", [False, True])

@@ -17,6 +17,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 from tests.cursors.holder import failure
 from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
+from tests.support.inside import forget_indexes
 
 
 class Decimals(TypeDecoder):
@@ -76,7 +77,7 @@ def test_one_loop_after_the_other(uri):
         return names
 
     asyncio.run(upload_ten())
-    bucket._indexes._ensured = False
+    forget_indexes(bucket)
     assert len(asyncio.run(last())) == 10
 
 

@@ -10,13 +10,13 @@ import pytest
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WaitQueueTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
 from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
 from tests.replica_set.member import Member, Recorded
 from tests.replica_set.scripted_set import Deployment, LoadBalancer, ShardedCluster, until
 from tests.replica_set.seen import kinds
 from tests.replica_set.test_transactions import TRANSIENT, UNKNOWN
+from tests.support.inside import at_rest, pool_of
 
 
 @pytest.fixture

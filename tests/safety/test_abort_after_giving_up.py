@@ -8,8 +8,8 @@ import asyncio
 
 import pytest
 
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import when
+from tests.support.inside import at_rest, pool_of
 
 
 async def test_aborted_in_the_background(server, connect):

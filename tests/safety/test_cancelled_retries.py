@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from motor.driver.sdam import monitor as monitor_module
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import until
 from tests.safety.cancelling import Waits, watch
 from tests.safety.harness import RUNS
 from tests.safety.listening import Sessions
 from tests.safety.messages import Cut, Sent
 from tests.safety.proxy import Proxy
+from tests.support.inside import at_rest, look_again_soon, pool_of
 
 MOST_WAITS = 200
 
@@ -35,7 +34,7 @@ OVERLOADED = {
 @pytest.fixture(autouse=True)
 def _impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is lost twice within half a second is looked for again at once."""
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.005)
+    look_again_soon(monkeypatch, 0.005)
 
 
 def first_attempts(cut: Cut | None) -> Any:

@@ -16,11 +16,11 @@ import pytest
 from pymongo import InsertOne, UpdateOne
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import until
 from tests.safety.cancelling import Waits, watch
 from tests.safety.harness import RUNS
 from tests.safety.listening import Sessions
+from tests.support.inside import at_rest, pool_of
 
 MOST_WAITS = 200
 

@@ -11,9 +11,9 @@ import pytest
 from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, idle, pool_of
 from tests.driver.scripted import close, reply, until, when
 from tests.safety.listening import Commands
+from tests.support.inside import at_rest, idle, pool_of
 
 UNREACHABLE = 6
 """The code of an error after which reads and writes are tried again, at once: it says nothing of this server."""

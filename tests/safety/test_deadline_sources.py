@@ -17,10 +17,10 @@ from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import pool_of
 from tests.driver.scripted import answer, later, silence, when
 from tests.driver.test_cancellation import Cursors
 from tests.safety.listening import Commands
+from tests.support.inside import pool_of
 
 LONG = 60_000
 """Milliseconds: a limit that nothing here comes near to."""

@@ -12,14 +12,13 @@ import pytest
 from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.write_concern import WriteConcern
 
-from motor.driver.sessions import server_session as server_session_module
-from motor.driver.sessions.server_session import ServerSession
+from motor.driver.sessions.server_session import ServerSession, ServerSessionPool
 from tests.driver import scripted
 from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, pool_of, topology_of
 from tests.driver.scripted import Request, ScriptedServer, reply, when
 from tests.driver.test_cancellation import Cursors
 from tests.safety.listening import Commands
+from tests.support.inside import at_rest, idle_sessions, pool_of, replace, topology_of
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
@@ -34,9 +33,9 @@ def sessions_of(server: ScriptedServer) -> list[bytes]:
     return [session_of(request) for request in server.requests if "lsid" in request.command]
 
 
-def idle_sessions(client: Any) -> list[bytes]:
+def unused(client: Any) -> list[bytes]:
     """Those that nobody uses."""
-    return [bytes(session.lsid["id"]) for session in topology_of(client).sessions._sessions]
+    return [bytes(session.lsid["id"]) for session in idle_sessions(client)]
 
 
 async def find_one(client: Any) -> None:
@@ -64,7 +63,7 @@ async def test_a_session_that_is_not_used_takes_none(server, connect):
     async with client.start_session():
         await find_one(client)
     assert len(set(sessions_of(server))) == 1
-    assert len(idle_sessions(client)) == 1
+    assert len(unused(client)) == 1
 
 
 async def test_closing_ends_the_sessions(server, connect):
@@ -146,7 +145,7 @@ async def test_a_cursor_gives_its_session_back(leave: Callable[[Any], Awaitable[
     await leave(cursor)
     del cursor
     gc.collect()
-    await server.until(lambda: not cursors.open and at_rest(pool_of(client)) and len(idle_sessions(client)) == 1)
+    await server.until(lambda: not cursors.open and at_rest(pool_of(client)) and len(unused(client)) == 1)
     await find_one(client)
     assert len(set(sessions_of(server))) == 1
 
@@ -157,7 +156,7 @@ async def test_nobody_else_uses_the_session_of_an_open_cursor(server, connect):
     cursor = client.db.c.find({"_id": "mark"})
     await cursor.next()
     await find_one(client)
-    assert idle_sessions(client) == [session_of(server.requests[1])]
+    assert unused(client) == [session_of(server.requests[1])]
     assert session_of(server.requests[0]) != session_of(server.requests[1])
     await cursor.close()
 
@@ -207,7 +206,7 @@ async def test_a_network_error_spoils_a_session(operation, server, connect):
     with pytest.raises(AutoReconnect):
         await calls[operation]()
     assert sessions_of(server) == [spoilt] * 2
-    assert idle_sessions(client) == []
+    assert unused(client) == []
     await find_one(client)
     assert sessions_of(server)[-1] != spoilt
 
@@ -222,7 +221,7 @@ async def test_a_network_error_spoils_the_applications_session_when_it_ends(serv
     spoilt = set(sessions_of(server))
     assert len(sessions_of(server)) == 3
     assert len(spoilt) == 1
-    assert idle_sessions(client) == []
+    assert unused(client) == []
     await find_one(client)
     assert sessions_of(server)[-1] not in spoilt
 
@@ -248,8 +247,8 @@ async def test_a_session_about_to_expire_is_never_used_again(connect):
 @pytest.mark.parametrize(("minutes", "idle", "again"), [(30, 28 * 60, True), (30, 30 * 60, False), (2, 61, False)])
 def test_sessions_expire_a_minute_before_the_server_drops_them(minutes, idle, again, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(server_session_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    pool = server_session_module.ServerSessionPool()
+    replace(monkeypatch, "server_session.time", SimpleNamespace(monotonic=lambda: now[0]))
+    pool = ServerSessionPool()
     pool.set_timeout(minutes)
     first = pool.acquire()
     pool.release(first)
@@ -273,4 +272,4 @@ async def test_operations_at_once_never_share_a_session(server, connect):
     server.default = scripted.later(0.001)
     await asyncio.gather(*(find_one(client) for _ in range(200)))
     assert 1 < len(set(sessions_of(server))) <= 20
-    assert len(idle_sessions(client)) == len(set(sessions_of(server)))
+    assert len(unused(client)) == len(set(sessions_of(server)))

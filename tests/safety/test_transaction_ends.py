@@ -13,8 +13,8 @@ import pymongo
 import pytest
 from pymongo.errors import PyMongoError
 
-from tests.driver.inside import at_rest, pool_of
 from tests.driver.scripted import PATIENCE, Request, ScriptedServer, when
+from tests.support.inside import at_rest, pool_of, waiters
 
 
 async def cancelled(task: asyncio.Future[Any]) -> None:
@@ -71,7 +71,7 @@ async def test_cancelled_before_the_end_is_sent(end, server, connect):
     finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
     await server.until(lambda: "find" in server.names)
     ending = asyncio.ensure_future(getattr(session, end)())
-    await server.until(lambda: len(pool_of(client)._waiters) == 1)
+    await server.until(lambda: len(waiters(pool_of(client))) == 1)
     await cancelled(ending)
     await session.end_session()
     release.set()
@@ -155,7 +155,7 @@ async def test_an_abort_does_not_wait_for_what_somebody_else_does(server, connec
     await server.until(lambda: "update" in server.names)
     await cancelled(updating)
     finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: len(pool_of(client)._waiters) == 1)
+    await server.until(lambda: len(waiters(pool_of(client))) == 1)
     first.set()
     await server.until(lambda: server.names.count("find") == 2)
     ending = asyncio.ensure_future(session.end_session())

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from motor.driver.sdam import monitor as monitor_module
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.safety.harness import RUNS
 from tests.safety.messages import Cut, Sent
 from tests.safety.proxy import Proxy
+from tests.support.inside import look_again_soon
 
 TASKS = 50
 TRANSFERS = 3
@@ -38,7 +38,7 @@ TRANSIENT = "TransientTransactionError"
 @pytest.fixture(autouse=True)
 def _impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is lost twice within half a second is looked for again at once."""
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.005)
+    look_again_soon(monkeypatch, 0.005)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from pymongo.errors import InvalidOperation, WaitQueueTimeoutError
 
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pool import Pool
+from tests.support.inside import never_maintain, replace
 
 from .cases import Case, cases
 from .topologies import idle_topology, server_at
@@ -42,9 +43,9 @@ async def test_connection_monitoring(test_server: TestServer, case: Case, monkey
     spec = case.file
     options = dict(spec.get("poolOptions", {}))
     interval = options.pop("backgroundThreadIntervalMS", 50)
-    monkeypatch.setattr("motor.driver.cmap.pool.MAINTENANCE_INTERVAL", interval / 1000)
+    replace(monkeypatch, "pool.MAINTENANCE_INTERVAL", interval / 1000)
     if interval < 0:
-        monkeypatch.setattr(Pool, "_maintain", lambda pool: None)
+        never_maintain(monkeypatch)
     if "failPoint" in spec:
         test_server.client.admin.command(spec["failPoint"])
     try:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 from pymongo.errors import ConfigurationError
 
-from motor.driver.sdam import srv
 from tests.srv.dns_server import DNSServer
 from tests.srv.records import RECORDS
+from tests.support.inside import replace
 
 HAS_PUBLIC_SUFFIXES = importlib.util.find_spec("pymongo._psl") is not None
 needs_public_suffixes = pytest.mark.skipif(not HAS_PUBLIC_SUFFIXES, reason="this PyMongo has no srvAllowedHostsSuffix")
@@ -21,7 +21,7 @@ needs_public_suffixes = pytest.mark.skipif(not HAS_PUBLIC_SUFFIXES, reason="this
 async def dns_server(monkeypatch) -> AsyncIterator[DNSServer]:
     """The server that every SRV and TXT lookup goes to."""
     async with DNSServer(RECORDS) as server:
-        monkeypatch.setattr(srv, "new_resolver", server.resolver)
+        replace(monkeypatch, "srv.new_resolver", server.resolver)
         yield server
 
 

@@ -15,8 +15,8 @@ from pymongo.topology_description import TopologyDescription
 from motor._pymongo import Address
 from motor.driver.sessions.server_session import ServerSession
 from motor.driver.sessions.transaction import Transaction
+from tests.support import inside
 
-from .entities import topology_of
 from .errors import UnsupportedError
 from .waiting import until
 
@@ -173,9 +173,9 @@ def _last_two_lsids(run: Run, arguments: Spec) -> list[Any]:
 
 
 async def _assert_number_connections_checked_out(run: Run, arguments: Spec) -> None:
-    topology = await topology_of(run.entities.client(arguments["client"]))
-    connections = [connection for server in topology._servers.values() for connection in server.pool._open]
-    assert sum(connection.checked_out for connection in connections) == arguments["connections"]
+    client = run.entities.client(arguments["client"])
+    await inside.begin(client)
+    assert sum(server.pool.in_use for server in inside.servers_of(client)) == arguments["connections"]
 
 
 async def _loop(run: Run, arguments: Spec) -> None:
