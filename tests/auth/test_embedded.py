@@ -18,12 +18,12 @@ from pymongo.errors import ConfigurationError, OperationFailure
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient
-from tests.api.families import closed, every_family, in_thread
 from tests.auth.scenarios import SECRET
-from tests.driver.conftest import Connect
-from tests.driver.scripted import until
+from tests.support.families import closed, every_family, in_thread
+from tests.support.fixtures import Connect
 from tests.support.inside import connections, pool_of, socket_of
-from tests.wording import raised_in
+from tests.support.waiting import until
+from tests.support.wording import raised_in
 
 ODD = "us er:@/?#[]%+é"
 ALIKE = ("I\u00adX\u00aa", "\u2168a")

@@ -9,12 +9,13 @@ from pymongo.cursor import CursorType
 from pymongo.errors import ProtocolError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.compression.envelope import wrap
 from tests.compression.proxy import CompressingProxy
-from tests.driver.scripted import ScriptedServer, answer, message, send, until
-from tests.safety.messages import MORE_TO_COME, flags_of
+from tests.support.envelope import wrap
 from tests.support.inside import at_rest, check_books, connections, pool_of, streamed
-from tests.tls.loops import on_every_loop
+from tests.support.loops import on_every_loop
+from tests.support.messages import MORE_TO_COME, flags_of, message
+from tests.support.server import ScriptedServer, answer, send
+from tests.support.waiting import until
 
 SMALL, LARGE = 1000, 400_000
 """Bytes of text that are expanded on the loop, and in a thread."""

@@ -17,9 +17,9 @@ from motor.driver.timeouts import LATE_TIMER_GRACE
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from tests.compression.proxy import CompressingProxy
 from tests.compression.watched import Watched
-from tests.driver.scripted import PATIENCE, until
 from tests.support.inside import at_rest, check_books, connections, pool_of
-from tests.tls.loops import on_every_loop
+from tests.support.loops import on_every_loop
+from tests.support.waiting import PATIENCE, until
 
 LARGE = "0123456789" * 100_000
 SMALL = "x"

@@ -20,10 +20,11 @@ from motor.driver.cmap.opening_sockets import OpeningSockets
 from motor.driver.owner import Owner
 from motor.driver.timeouts import LATE_TIMER_GRACE
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import PATIENCE, ScriptedServer
-from tests.leaks import drivers_tasks
 from tests.support.inside import module, replace
-from tests.tls.loops import on_every_loop
+from tests.support.leaks import drivers_tasks
+from tests.support.loops import on_every_loop
+from tests.support.server import ScriptedServer
+from tests.support.waiting import PATIENCE, until
 
 NAME = "several.test"
 
@@ -166,7 +167,7 @@ async def test_two_that_answer_at_once(addresses, monkeypatch):
         assert await peer_of(await connect(NAME, server.port, None)) == "127.0.0.1"
         await asyncio.sleep(0.05)
         assert not drivers_tasks()
-        await server.until(lambda: not server.peers, "every connection closed")
+        await until(lambda: not server.peers, "every connection closed")
     gc.collect()
 
 

@@ -8,9 +8,10 @@ import weakref
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import message
-from tests.leaks import drivers_tasks
 from tests.support.inside import deployment_of
+from tests.support.leaks import drivers_tasks
+from tests.support.messages import message
+from tests.support.waiting import until
 
 
 async def test_a_dropped_client_closes_its_connections(server):
@@ -21,7 +22,7 @@ async def test_a_dropped_client_closes_its_connections(server):
     del client
     gc.collect()
     assert gone() is None
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
     await asyncio.sleep(0.01)
     assert not drivers_tasks()
 
@@ -41,7 +42,7 @@ async def test_an_operation_keeps_its_client(server):
     assert await future == {"_id": 1}
     del future
     gc.collect()
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
 
 
 async def test_a_dropped_cursor_is_killed(server, connect):
@@ -55,7 +56,7 @@ async def test_a_dropped_cursor_is_killed(server, connect):
     assert await cursor.next() == {"_id": 1}
     del cursor
     gc.collect()
-    await server.until(lambda: "killCursors" in server.names)
+    await until(lambda: "killCursors" in server.names)
     assert server.requests[-1].command["cursors"] == [77]
     assert server.requests[-1].command["lsid"] == server.requests[0].command["lsid"]
 

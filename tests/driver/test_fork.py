@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.driver.elsewhere import eventually, serving
-from tests.tls.certificates import Certificates
+from tests.support.certificates import Certificates
+from tests.support.server import ScriptedServer, serving
+from tests.support.waiting import block_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,7 +62,8 @@ CHILDREN = {
 def test_the_parent_goes_on_and_the_child_keeps_nothing_open(what: str, tls: bool, run: str, tmp_path: Path) -> None:
     pytest.importorskip("uvloop")
     certificates = Certificates(tmp_path)
-    with serving(tls=certificates.context(certificates.good) if tls else None) as server:
+    context = certificates.context(certificates.good) if tls else None
+    with serving(ScriptedServer(streams=True, tls=context)) as server:
         uri = server.uri + (f"&{certificates.options()}" if tls else "")
         program = textwrap.dedent(PROGRAM).format(uri=uri, child=CHILDREN[what], run=run)
         with subprocess.Popen(
@@ -81,7 +83,7 @@ def test_the_parent_goes_on_and_the_child_keeps_nothing_open(what: str, tls: boo
             process.stdin.flush()
             assert process.stdout.readline() == "closed\n"
             # The child is still there.
-            eventually(lambda: not server.peers, "the end of every connection")
+            block_until(lambda: not server.peers, "the end of every connection")
             assert server.opened == opened, "the parent has lost a connection"
             process.stdin.close()
             assert process.stderr.read() == ""

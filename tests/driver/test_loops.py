@@ -17,8 +17,8 @@ import pytest
 from pymongo.errors import InvalidOperation
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import PATIENCE
 from tests.support import inside
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,10 +21,10 @@ from pymongo.errors import InvalidOperation
 from motor.driver.owner import Owner, State
 from motor.driver.sdam.server import Server
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.elsewhere import eventually, serving
-from tests.driver.scripted import ScriptedServer, until
-from tests.leaks import drivers_tasks
 from tests.support.inside import executor_of, is_closed, look_again_soon, replace, topology_of
+from tests.support.leaks import drivers_tasks
+from tests.support.server import ScriptedServer, serving
+from tests.support.waiting import block_until, until
 
 HOSTS = ["127.0.0.1:1", "127.0.0.1:2"]
 """Members that nobody can reach: discovery adds them in the midst of a change."""
@@ -73,7 +73,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
     async with ScriptedServer() as server:
-        server._hello = {"hosts": [server.address, *HOSTS]}
+        server.fields = {"hosts": [server.address, *HOSTS]}
         listener = closing(kind)
         client: Any = AsyncIOMotorClient(
             f"mongodb://{server.address}/?replicaSet=rs", event_listeners=[listener], minPoolSize=1
@@ -100,7 +100,7 @@ async def test_the_garbage_collector_closes_a_client_in_the_midst_of_a_change(mo
 
     monkeypatch.setattr(Server, "__init__", collecting)
     async with ScriptedServer() as server:
-        server._hello = {"hosts": [server.address, *HOSTS]}
+        server.fields = {"hosts": [server.address, *HOSTS]}
         client: Any = AsyncIOMotorClient(f"mongodb://{server.address}/?replicaSet=rs")
         gone = weakref.ref(client)
         client.aconnect()
@@ -167,7 +167,7 @@ async def test_an_application_that_cancels_every_task_goes_on(monkeypatch):
 
 def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
     replace(monkeypatch, "owner.RESTART_PAUSE", 0.01)
-    with serving() as server, _interruptible():
+    with serving(ScriptedServer(streams=True)) as server, _interruptible():
         loop = asyncio.new_event_loop()
         client: Any = AsyncIOMotorClient(server.uri)
         loop.run_until_complete(_find(client))
@@ -188,7 +188,7 @@ def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
         loop.run_until_complete(_find(client))
         client.close()
         assert not asyncio.all_tasks(loop)
-        eventually(lambda: not server.peers, "the end of every connection")
+        block_until(lambda: not server.peers, "the end of every connection")
         loop.close()
 
 

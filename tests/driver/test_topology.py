@@ -15,9 +15,10 @@ from pymongo.topology_description import TOPOLOGY_TYPE
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import ScriptedServer
-from tests.leaks import drivers_tasks
 from tests.support.inside import look_again_soon, monitor_of, pool_of, replace, server_of, task_of, topology_of
+from tests.support.leaks import drivers_tasks
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 
 def free_port() -> int:
@@ -96,8 +97,8 @@ async def test_seeds_that_do_not_belong_are_dropped(connect):
     async with ScriptedServer() as member, ScriptedServer(replica_set="other") as stranger:
         client = connect(f"mongodb://{stranger.address},{member.address}/?replicaSet=rs")
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
-        await member.until(lambda: client.nodes == frozenset([("127.0.0.1", member.port)]))
-        await member.until(lambda: not stranger.peers, "no connection to the stranger left")
+        await until(lambda: client.nodes == frozenset([("127.0.0.1", member.port)]))
+        await until(lambda: not stranger.peers, "no connection to the stranger left")
         client.close()
 
 
@@ -203,7 +204,7 @@ async def test_a_unix_domain_socket(tmp_path, connect):
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
         assert server.opened == 2
         client.close()
-        await server.until(lambda: not server.peers)
+        await until(lambda: not server.peers)
     client = connect("mongodb://" + str(tmp_path / "none.sock").replace("/", "%2F"), serverSelectionTimeoutMS=100)
     with pytest.raises(ServerSelectionTimeoutError, match=r"none\.sock: "):
         await client.db.c.find_one()
@@ -241,7 +242,7 @@ async def test_nothing_is_left_after_close(server, connect):
     for _ in range(20):
         await asyncio.sleep(0)
     assert not drivers_tasks() - before
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
 
 
 async def test_the_monitor_is_woken_by_who_waits(server, connect):

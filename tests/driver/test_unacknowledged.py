@@ -12,8 +12,9 @@ import pytest
 from pymongo import WriteConcern
 from pymongo.errors import NetworkTimeout
 
-from tests.driver.scripted import ScriptedServer
 from tests.support.inside import at_rest, connections, pool_of, unsent
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 LARGE = b"x" * 4_000_000
 
@@ -70,7 +71,7 @@ async def test_one_that_is_given_up_leaves_nothing_behind(server, connect):
     (connection,) = connections(pool_of(client))
     async with not_reading(server):
         writing = asyncio.ensure_future(fill(client))
-        await server.until(lambda: unsent(connection), "the buffers full")
+        await until(lambda: unsent(connection), "the buffers full")
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing

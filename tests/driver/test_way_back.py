@@ -17,9 +17,8 @@ from motor._pymongo import add_error_label
 from motor.driver.cmap.connection import Connection
 from motor.driver.wire import op_msg
 from motor.driver.wire.header import next_request_id
-from tests.driver.conftest import ONCE
-from tests.driver.pool_events import PoolEvents
-from tests.driver.scripted import PATIENCE, Peer, ScriptedServer, message, silence, when
+from tests.support.events import PoolEvents
+from tests.support.fixtures import ONCE
 from tests.support.inside import (
     at_rest,
     awaited_reply,
@@ -32,6 +31,10 @@ from tests.support.inside import (
     streamed,
     waiters,
 )
+from tests.support.listener import Peer
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, silence, when
+from tests.support.waiting import PATIENCE, until
 
 PING = {"ping": 1, "$db": "db"}
 
@@ -39,7 +42,7 @@ PING = {"ping": 1, "$db": "db"}
 async def given_up(server: ScriptedServer, operation: asyncio.Future[Any]) -> None:
     """Cancel it once the server has its command."""
     before = len(server.requests)
-    await server.until(lambda: len(server.requests) > before)
+    await until(lambda: len(server.requests) > before)
     operation.cancel()
     with pytest.raises(asyncio.CancelledError):
         await operation
@@ -68,7 +71,7 @@ async def test_who_waits_does_not_wait_for_an_abandoned_reply(server, connect, m
     assert pool.size == 3
     check_books(pool)
     client.close()
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
     events.check()
 
 
@@ -81,7 +84,7 @@ async def test_as_many_make_way_as_there_are_who_wait(server, connect, monkeypat
     release = asyncio.Event()
     server.default = when(release)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(3)]
-    await server.until(lambda: len(server.requests) == 7)
+    await until(lambda: len(server.requests) == 7)
     assert len(draining(pool_of(client))) == 1
     release.set()
     await asyncio.gather(*finding)
@@ -117,7 +120,7 @@ async def test_what_a_transaction_waits_for_does_not_make_way(server, connect, m
         assert server.names == ["insert"]
         release.set()
         await asyncio.gather(waiting, aborting)
-    await server.until(lambda: sorted(server.names[1:]) == ["abortTransaction", "find"])
+    await until(lambda: sorted(server.names[1:]) == ["abortTransaction", "find"])
     assert server.opened == 2
 
 
@@ -128,7 +131,7 @@ async def test_no_connection_keeps_an_abandoned_reply(turns, server, connect):
     await client.db.command("ping")
     server.script("ping", silence)
     operation = asyncio.ensure_future(client.db.command("ping"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     pool = pool_of(client)
     (connection,) = connections(pool)
     operation.cancel()
@@ -138,7 +141,7 @@ async def test_no_connection_keeps_an_abandoned_reply(turns, server, connect):
     with pytest.raises(asyncio.CancelledError):
         await operation
     del operation
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: at_rest(pool))
     assert idle(pool) == [connection]
     gc.collect()
     assert not [one for one in gc.get_objects() if isinstance(one, op_msg.Message)]
@@ -149,7 +152,7 @@ async def test_of_a_reply_that_comes_as_it_is_given_up_the_cursor_is_killed(serv
     await client.db.command("ping")
     server.script("find", silence)
     operation = asyncio.ensure_future(client.db.c.find().to_list(None))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     (connection,) = connections(pool_of(client))
     operation.cancel()
     # It is cancelled, but has had no turn to say what is to become of its reply.
@@ -160,7 +163,7 @@ async def test_of_a_reply_that_comes_as_it_is_given_up_the_cursor_is_killed(serv
     receive(connection, message({"ok": 1, "cursor": cursor}, server.requests[1].id))
     with pytest.raises(asyncio.CancelledError):
         await operation
-    await server.until(lambda: "killCursors" in server.names)
+    await until(lambda: "killCursors" in server.names)
     assert server.requests[-1].command["cursors"] == [77]
 
 
@@ -169,7 +172,7 @@ async def test_another_reply_to_what_was_given_up_is_refused(server, connect):
     await client.db.command("ping")
     server.script("ping", silence)
     operation = asyncio.ensure_future(client.db.command("ping"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     pool = pool_of(client)
     (connection,) = connections(pool)
     operation.cancel()
@@ -220,7 +223,7 @@ async def test_a_stream_that_nobody_reads_is_closed(server, connect):
     server.script("ping", stream)
     request_id = next_request_id()
     await connection.send_exhaust(op_msg.encode(request_id, bson.encode(PING), op_msg.EXHAUST_ALLOWED), request_id)
-    await server.until(lambda: streamed(connection), "the last reply of the stream")
+    await until(lambda: streamed(connection), "the last reply of the stream")
     pool.check_in(connection)
     assert idle(pool) == []
     assert events.closed == [(connection.id, ConnectionClosedReason.ERROR)]
@@ -240,7 +243,7 @@ async def test_given_back_by_somebody_who_had_gone(server, connect):
         pool = pool_of(client)
         held = await pool.check_out()
         waiting = asyncio.ensure_future(client.db.command("ping"))
-        await server.until(lambda pool=pool: len(waiters(pool)) == 1)
+        await until(lambda pool=pool: len(waiters(pool)) == 1)  # type: ignore[misc]
         pool.check_in(held)
         if what == "break":
             held.connection_lost(None)
@@ -253,7 +256,7 @@ async def test_given_back_by_somebody_who_had_gone(server, connect):
         assert pool.size == 0
         assert events.closed == [(held.id, reason)]
         client.close()
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
 
 
 async def test_a_connection_that_drains_while_the_pool_is_removed(server, connect):
@@ -276,7 +279,7 @@ async def test_each_who_waits_and_each_who_is_interrupted_gets_an_exception_of_i
     server.script("find", *[silence] * 3)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(6)]
     pool = pool_of(client)
-    await server.until(lambda: len(server.requests) == 4 and len(waiters(pool)) == 3)
+    await until(lambda: len(server.requests) == 4 and len(waiters(pool)) == 3)
     pool.clear(interrupt=True)
     results = await asyncio.gather(*finding, return_exceptions=True)
     errors = [result for result in results if isinstance(result, AutoReconnect)]
@@ -324,7 +327,7 @@ async def test_what_may_be_sent_once_is_not_sent_where_the_server_has_gone_while
     release = asyncio.Event()
     server.default = when(release)
     pinging = asyncio.gather(*(client.db.command("ping") for _ in range(4)))
-    await server.until(lambda: len(server.requests) == 4)
+    await until(lambda: len(server.requests) == 4)
     release.set()
     await pinging
     assert len(idle(pool_of(client))) == 4

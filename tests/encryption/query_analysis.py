@@ -12,7 +12,9 @@ import bson
 from bson import Decimal128, Int64, MaxKey, MinKey
 from bson.binary import Binary
 
-from tests.driver.scripted import Action, Request, ScriptedServer, message, reply
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import Action, ScriptedServer, reply
 
 ENCRYPTED = 6
 _MARKED = b"\0"

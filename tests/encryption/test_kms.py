@@ -19,9 +19,9 @@ from pymongo.errors import ConfigurationError, EncryptionError, NetworkTimeout
 from pymongocrypt.errors import MongoCryptError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import until
 from tests.support.inside import replace
-from tests.wording import raised_by
+from tests.support.waiting import until
+from tests.support.wording import raised_by
 
 from .key_management import KeyManagement, close, master_keys, providers, respond, send, silence
 from .keys import RANDOM, encrypted_client, encryption, refused

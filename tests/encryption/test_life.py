@@ -21,9 +21,10 @@ from pymongocrypt.mongocrypt import MongoCryptContext
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient, MotorClientEncryption
-from tests.api.families import TORNADO, closed, in_thread
-from tests.driver.scripted import ScriptedServer, reply, silence, until
+from tests.support.families import TORNADO, closed, in_thread
 from tests.support.inside import encrypter_of, is_encrypter_closed, is_encrypting
+from tests.support.server import ScriptedServer, reply, silence
+from tests.support.waiting import until
 
 from .keys import CODEC, DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, refused, schema
 from .query_analysis import Mongocryptd

@@ -13,8 +13,9 @@ from bson.int64 import Int64
 from gridfs.errors import CorruptGridFile
 from pymongo.errors import ProtocolError
 
-from tests.driver.scripted import HEADER, OP_MSG, message
 from tests.support.inside import keep_replies_undecoded
+from tests.support.messages import HEADER, OP_MSG, message
+from tests.support.waiting import until
 
 DATA = bytes(range(25))
 
@@ -90,7 +91,7 @@ async def test_it_is_found(scripted, stored, server, spoiled):
         grid_out.seek(0)
         with pytest.raises(CorruptGridFile, match=message):
             await read(grid_out)
-        await server.until(lambda: not stored.open)
+        await until(lambda: not stored.open)
 
 
 async def test_a_part_that_is_whole_can_be_read(scripted, stored):

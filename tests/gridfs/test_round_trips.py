@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
-from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
 from tests.support.inside import keep_replies_undecoded, replace
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 CHUNK_SIZES = st.integers(1, 9)
 
@@ -67,9 +68,9 @@ async def test_as_a_file_in_memory(pieces, chunk_size, reads, large):
                     assert await getattr(grid_out, way)(argument) == getattr(same, way)(argument)
                 assert grid_out.tell() == same.tell()
             await grid_out.close()
-            await server.until(lambda: not stored.open)
+            await until(lambda: not stored.open)
             client.close()
-            await server.until(lambda: not server.peers)
+            await until(lambda: not server.peers)
 
 
 @pytest.mark.parametrize("chunk_size", [255 * 1024, 1000, 1_000_000])

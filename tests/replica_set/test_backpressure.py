@@ -14,12 +14,13 @@ from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.errors import OVERLOADED
-from tests.replica_set.scripted_set import LoadBalancer, ReplicaSet, ShardedCluster, until
-from tests.replica_set.seen import found, kinds
 from tests.support.inside import pool_of, replace, waiters
+from tests.support.replica_set import faults
+from tests.support.replica_set.errors import OVERLOADED
+from tests.support.replica_set.scripted_set import LoadBalancer, ReplicaSet, ShardedCluster
+from tests.support.replica_set.seen import found, kinds
+from tests.support.waiting import until
 
 LABELS = ["SystemOverloadedError", "RetryableError"]
 refused = faults.error(OVERLOADED, labels=LABELS)

@@ -10,12 +10,13 @@ from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect
 from pymongo.monitoring import ConnectionClosedReason
 
-from tests.driver.pool_events import PoolEvents
 from tests.replica_set.conftest import Connect
-from tests.replica_set.faults import Exchange, Fault
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found, kinds
+from tests.support.events import PoolEvents
 from tests.support.inside import topology_of
+from tests.support.replica_set.faults import Exchange, Fault
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found, kinds
+from tests.support.waiting import until
 
 
 def held(release: asyncio.Event) -> Fault:

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
-from tests.replica_set import faults
-from tests.replica_set.conftest import Connect, Deploy
-from tests.replica_set.errors import OVERLOADED
-from tests.replica_set.faults import Exchange
-from tests.replica_set.scripted_set import Deployment, LoadBalancer, ReplicaSet, ShardedCluster, until
+from tests.replica_set.conftest import Connect
 from tests.replica_set.test_transactions import TRANSIENT
 from tests.support.inside import at_rest, servers_of
+from tests.support.replica_set import faults
+from tests.support.replica_set.errors import OVERLOADED
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.fixtures import Deploy
+from tests.support.replica_set.scripted_set import Deployment, LoadBalancer, ReplicaSet, ShardedCluster
+from tests.support.waiting import until
 
 TRANSACTIONS = 60
 

@@ -14,13 +14,13 @@ from pymongo.errors import InvalidOperation, WaitQueueTimeoutError
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pool import Pool
 from tests.support.inside import never_maintain, replace
+from tests.support.waiting import until
 
 from .cases import Case, cases
 from .topologies import idle_topology, server_at
-from .unified.entities import Thread
+from .unified.entities import SECONDS, Thread
 from .unified.events import CMAP_EVENTS, EventRecorder
 from .unified.server import TestServer
-from .unified.waiting import until
 
 Spec = Mapping[str, Any]
 
@@ -120,7 +120,9 @@ class _Run:
         elif name == "waitForThread":
             await self._threads[spec["target"]].join()
         elif name == "waitForEvent":
-            await until(lambda: self._count(spec["event"]) >= spec["count"], f"{spec['count']} of {spec['event']}")
+            await until(
+                lambda: self._count(spec["event"]) >= spec["count"], f"{spec['count']} of {spec['event']}", SECONDS
+            )
         elif name == "checkOut":
             connection = await self._pool.check_out()
             if "label" in spec:

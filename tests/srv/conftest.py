@@ -1,16 +1,14 @@
 """Fixtures: a DNS server with the specification's records, and Motor's lookups sent to it."""
 
-import asyncio
 import importlib.util
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import pytest
 from pymongo.errors import ConfigurationError
 
-from tests.srv.dns_server import DNSServer
 from tests.srv.records import RECORDS
+from tests.support.dns_server import DNSServer
 from tests.support.inside import replace
 
 HAS_PUBLIC_SUFFIXES = importlib.util.find_spec("pymongo._psl") is not None
@@ -32,11 +30,3 @@ def lookup_fails(kind: type[Exception]) -> Iterator[pytest.ExceptionInfo[Configu
         yield caught
     assert type(caught.value.__cause__) is kind
     assert str(caught.value) == str(caught.value.__cause__)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens within seconds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.002)

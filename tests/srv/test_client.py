@@ -13,8 +13,8 @@ from pymongo.errors import ConfigurationError, InvalidOperation, ServerSelection
 from pymongo.uri_parser import parse_uri
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.srv.conftest import until
 from tests.support.inside import replace
+from tests.support.waiting import until
 
 NAME = "cluster.example.com"
 HOST = "server.example.com"

@@ -9,9 +9,9 @@ import pytest
 
 from motor.driver.owner import Owner
 from motor.driver.sdam.srv import SrvPoller, SrvSettings
-from tests.leaks import drivers_tasks
-from tests.srv.conftest import until
 from tests.support.inside import replace, task_of
+from tests.support.leaks import drivers_tasks
+from tests.support.waiting import until
 
 NAME = "a.example.com"
 HOSTS = [("x.example.com", 27017), ("y.example.com", 27017)]

@@ -13,10 +13,11 @@ from pymongo.errors import ConfigurationError
 
 from motor.driver.sdam import srv
 from motor.driver.sdam.srv import SrvSettings, resolve_seedlist
-from tests.srv.conftest import lookup_fails, needs_public_suffixes, until
-from tests.srv.dns_server import DNSServer
+from tests.srv.conftest import lookup_fails, needs_public_suffixes
 from tests.srv.records import RECORDS
+from tests.support.dns_server import DNSServer
 from tests.support.inside import replace
+from tests.support.waiting import until
 
 TEST1 = "test1.test.build.10gen.cc"
 TEST1_HOSTS = [("localhost.test.build.10gen.cc", 27017), ("localhost.test.build.10gen.cc", 27018)]

@@ -76,10 +76,10 @@ def module(name: str) -> Any:
     return importlib.import_module(_MODULES[name])
 
 
-def look_again_soon(patch: pytest.MonkeyPatch, seconds: float = 0.01) -> None:
+def look_again_soon(patch: pytest.MonkeyPatch) -> None:
     """Let monitors ask a server again at once that has just failed, not after half a second."""
-    replace(patch, "monitor.MIN_HEARTBEAT_INTERVAL", seconds)
-    replace(patch, "client_settings.MIN_HEARTBEAT_INTERVAL", seconds)
+    replace(patch, "monitor.MIN_HEARTBEAT_INTERVAL", 0.005)
+    replace(patch, "client_settings.MIN_HEARTBEAT_INTERVAL", 0.005)
 
 
 def keep_replies_undecoded(patch: pytest.MonkeyPatch) -> None:

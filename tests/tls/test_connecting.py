@@ -13,11 +13,11 @@ from pymongo.uri_parser import parse_uri
 
 from motor._pymongo import ssl_context_of
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.srv.dns_server import DNSServer
+from tests.support.certificates import PASSPHRASE
+from tests.support.dns_server import DNSServer
 from tests.support.inside import replace
-from tests.tls.certificates import PASSPHRASE
-from tests.tls.loops import on_every_loop
-from tests.tls.proxy import Proxy
+from tests.support.loops import on_every_loop
+from tests.support.proxy import Proxy
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "in the URI": {"uri": "&tls=true&tlsCAFile={authority}"},
@@ -150,4 +150,4 @@ async def test_srv_means_tls(certificates, port, monkeypatch, options):
 
 def _in_front(uri: str, context: ssl.SSLContext) -> Proxy:
     ((_, port),) = parse_uri(uri)["nodelist"]
-    return Proxy(port, context)
+    return Proxy(port, tls=context)

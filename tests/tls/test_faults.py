@@ -9,11 +9,11 @@ import pytest
 from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, PyMongoError, WaitQueueTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import until
+from tests.support.certificates import Certificates
 from tests.support.inside import at_rest, check_books, idle, pool_of
-from tests.tls.certificates import Certificates
-from tests.tls.loops import on_every_loop
-from tests.tls.proxy import Proxy
+from tests.support.loops import on_every_loop
+from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 
 def _client(proxy: Proxy, certificates: Certificates, **options: str) -> AsyncIOMotorClient:
@@ -106,7 +106,7 @@ async def test_clients_that_end_in_the_handshake(certificates, port):
     async with Proxy(port, mute=True) as proxy:
         clients = [_client(proxy, certificates) for _ in range(4)]
         waiting = [asyncio.ensure_future(client.admin.command("ping")) for client in clients]
-        await until(lambda: proxy.open == 4, "every handshake under way")
+        await until(lambda: proxy.open_connections == 4, "every handshake under way")
         for task in waiting[:2]:
             task.cancel()
         for client in clients:

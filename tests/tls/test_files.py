@@ -14,10 +14,10 @@ from pymongo.errors import ConfigurationError, InvalidURI, ServerSelectionTimeou
 
 from motor._pymongo import ssl_context_of
 from motor.motor_asyncio import AsyncIOMotorClient
+from tests.support.certificates import PASSPHRASE, Certificates
 from tests.support.inside import has_begun
-from tests.tls.certificates import PASSPHRASE, Certificates
-from tests.tls.loops import on_every_loop
-from tests.wording import raised_by
+from tests.support.loops import on_every_loop
+from tests.support.wording import raised_by
 
 WRONG = "tiger, lion"
 

@@ -11,11 +11,12 @@ from pymongo.errors import AutoReconnect, InvalidOperation
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import ScriptedServer, until
+from tests.support.certificates import Certificates
 from tests.support.inside import at_rest, connections, is_paused, pool_of, unsent
-from tests.tls.certificates import Certificates
-from tests.tls.loops import on_every_loop
-from tests.tls.proxy import Proxy
+from tests.support.loops import on_every_loop
+from tests.support.proxy import Proxy
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
 
@@ -32,7 +33,7 @@ async def _served(
     """A server, what is in front of it, and a client with one connection to it."""
     async with ScriptedServer() as server:
         context = certificates.context(certificates.good) if with_tls else None
-        async with Proxy(server.port, context) as proxy:
+        async with Proxy(server.port, tls=context) as proxy:
             options = certificates.options() if with_tls else ""
             uri = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true&maxPoolSize=1&retryWrites=false"
             async with AsyncIOMotorClient(f"{uri}&{options}" if options else uri) as client:
@@ -97,7 +98,7 @@ async def test_closed_when_half_is_sent(certificates, with_tls, by):
         if by == "client":
             await client.close()
         else:
-            proxy.reset()
+            proxy.cut_all()
         with pytest.raises((AutoReconnect, InvalidOperation)):
             await writing
         assert not unsent(connection)
@@ -118,4 +119,4 @@ async def test_a_write_without_an_answer_waits_for_room(certificates, with_tls):
         proxy.takes.set()
         await writing
         assert not unsent(connection)
-        await server.until(lambda: "insert" in server.names)
+        await until(lambda: "insert" in server.names)

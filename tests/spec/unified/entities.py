@@ -14,13 +14,16 @@ from motor.api.session import AgnosticClientSession
 from motor.driver.sessions.session import Session
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase, AsyncIOMotorGridFSBucket
 from tests.support import inside
+from tests.support.waiting import until
 
 from .encryption import auto_encryption, client_encryption
 from .errors import UnsupportedError
 from .events import EventRecorder
 from .methods import collection_options, snake_case
 from .server import TestServer
-from .waiting import SECONDS, until
+
+SECONDS = 10.0
+"""For which a test waits for what it expects to happen: fewer than it may take itself."""
 
 _PLACEHOLDER = {"$$placeholder": 1}
 """What stands for values that differ from one environment to the other."""

@@ -16,9 +16,10 @@ from motor._pymongo import Address
 from motor.driver.sessions.server_session import ServerSession
 from motor.driver.sessions.transaction import Transaction
 from tests.support import inside
+from tests.support.waiting import until
 
+from .entities import SECONDS
 from .errors import UnsupportedError
-from .waiting import until
 
 if TYPE_CHECKING:
     from .runner import Run
@@ -65,7 +66,9 @@ async def _wait(run: Run, arguments: Spec) -> None:
 async def _wait_for_event(run: Run, arguments: Spec) -> None:
     recorder = run.entities.recorder(arguments["client"])
     event, count = arguments["event"], arguments["count"]
-    await until(lambda: recorder.count(event, run.matcher) >= count, f"{count} of {event}, found {recorder.events}")
+    await until(
+        lambda: recorder.count(event, run.matcher) >= count, f"{count} of {event}, found {recorder.events}", SECONDS
+    )
 
 
 async def _assert_event_count(run: Run, arguments: Spec) -> None:
