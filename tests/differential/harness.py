@@ -28,7 +28,7 @@ from pymongo.uri_parser import parse_uri
 from tests.support.proxy import Proxy
 
 from .changed import Change, Changed, change, limit
-from .deliberate import WARNED_OF_BY_MOTOR
+from .differences import WARNED_OF_BY_MOTOR
 from .normal import Normal
 
 COLLECTION = "c"
