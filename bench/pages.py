@@ -114,7 +114,7 @@ def _operations(results: Results, loop: str) -> Iterator[str]:
         found = [results.figures.get(driver.name, loop, case.name) for driver in results.drivers]
         cells = [cell(figure, ours, driver) for figure, driver in zip(found, results.drivers, strict=True)]
         rows.append([case.title, *cells])
-        if case.drains:
+        if case.stalls:
             stalled = stalls(results.figures, results.drivers, loop, case)
             rows.append(["its longest stall of the event loop, ms (worst)", *stalled])
     return _table(loop, [driver.title for driver in results.drivers], rows)

@@ -33,7 +33,7 @@ def print_tables(results: Results, console: Console) -> None:
                 ours = results.figures.get(OURS.name, loop, case.name)
                 cells.append(cell(figure, ours, driver) + _spread(figure))
             table.add_row(case.title, *cells)
-            if case.drains:
+            if case.stalls:
                 table.add_row("  longest stall, ms (worst)", *stalls(results.figures, results.drivers, loop, case))
         console.print(table, markup=False)
     for _, head, own in own_tables(results):

@@ -43,7 +43,7 @@ from pymongo.cursor_shared import _CURSOR_CLOSED_ERRORS as CURSOR_CLOSED_ERRORS
 from pymongo.cursor_shared import _QUERY_OPTIONS as QUERY_OPTIONS
 from pymongo.daemon import _spawn_daemon as spawn_daemon
 from pymongo.driver_info import DriverInfo
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.helpers_shared import _NOT_PRIMARY_CODES as NOT_PRIMARY_CODES
 from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES as RETRYABLE_ERROR_CODES
 from pymongo.helpers_shared import _SENSITIVE_COMMANDS as SENSITIVE_COMMANDS
@@ -182,6 +182,7 @@ __all__ = [
     "validate_string",
     "validate_string_or_none",
     "validate_uri",
+    "wire_version_of",
     "with_key_vault_client",
     "writable_server_selector",
     "write_concern_error_of",
@@ -268,6 +269,12 @@ def add_error_label(error: PyMongoError, label: str) -> None:
 def remove_error_label(error: PyMongoError, label: str) -> None:
     """Take a label from an error."""
     error._remove_error_label(label)
+
+
+def wire_version_of(error: OperationFailure) -> float:
+    """The server's, which an error carries that came in a reply; infinite for another, of which nothing is known."""
+    version = error._max_wire_version
+    return float("inf") if version is None else version
 
 
 def copy_error_labels(error: PyMongoError, to: PyMongoError) -> None:

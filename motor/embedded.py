@@ -62,13 +62,15 @@ class Server:
     with no data. A plain ``with`` waits for the server to start (about 0.3 s) and so blocks an event loop;
     ``async with`` doesn't.
 
-    :param port: the port to listen on, 0 for a free one.
-    :param path: a folder for the data, made if missing and kept afterwards; None for a temporary one, which is removed.
-        Its files are for this user only, and so is the folder, unless it is there already and has something in it.
-    :param arguments: more command line flags for the server, such as ``"--auth"``; ``secantusd-py --help`` lists
-        them. A configuration file is read only if one of them names it, and host, port and folder stay as they are.
-    :raises TypeError: for an argument of the wrong type.
-    :raises ValueError: for a port that is not between 0 and 65535, and an empty path.
+    - `port`: the port to listen on, 0 for a free one.
+    - `path`: a folder for the data, made if missing and kept afterwards; ``None`` for a temporary one, which is
+      removed. Its files are for this user only, and so is the folder, unless it is there already and has something in
+      it.
+    - `arguments`: more command line flags for the server, such as ``"--auth"``; ``secantusd-py --help`` lists them. A
+      configuration file is read only if one of them names it, and host, port and folder stay as they are.
+
+    Raises TypeError for an argument of the wrong type, ValueError for a port that is not between 0 and 65535, and for
+    an empty path.
 
     .. versionadded:: 4.0
     """
@@ -96,7 +98,7 @@ class Server:
     def uri(self) -> str:
         """The connection string of the running server, such as ``mongodb://127.0.0.1:27017``.
 
-        :raises RuntimeError: when the server is not running.
+        Raises RuntimeError when the server is not running.
         """
         return f"mongodb://{_HOST}:{self.port}"
 
@@ -104,7 +106,7 @@ class Server:
     def port(self) -> int:
         """The port that the running server listens on.
 
-        :raises RuntimeError: when the server is not running.
+        Raises RuntimeError when the server is not running.
         """
         return self._running.port
 
@@ -112,16 +114,15 @@ class Server:
     def path(self) -> Path:
         """The folder that holds the running server's data.
 
-        :raises RuntimeError: when the server is not running.
+        Raises RuntimeError when the server is not running.
         """
         return self._running.path
 
     def __enter__(self) -> "Server":
         """Start the server and wait until it answers.
 
-        :raises ImportError: when the program of SecantusDB is not found.
-        :raises OSError: when the port cannot be listened on or the path cannot be used.
-        :raises RuntimeError: when this object's server is running already, or ends before it answers.
+        Raises ImportError when the program of SecantusDB is not found, OSError when the port cannot be listened on or
+        the path cannot be used, RuntimeError when this object's server is running already, or ends before it answers.
         """
         self._enter()
         self._start()

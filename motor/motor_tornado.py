@@ -1,3 +1,4 @@
+# Made by scripts/families from motor_asyncio.py: change that, and run the script.
 """Motor for Tornado.
 
 The classes hold no code: it is all in :mod:`motor.core`'s. What stands under ``TYPE_CHECKING`` tells editors and type

@@ -42,10 +42,8 @@ class GridFSHandler(RequestHandler):
     are larger than that. Who doesn't take 256 KB in :attr:`write_timeout` seconds is cut off; when the client is gone,
     nothing more is read.
 
-    Where it is mapped to, it is given two arguments:
-
-    :param database: a :class:`~motor.motor_tornado.MotorDatabase`.
-    :param root_collection: the bucket's name.
+    Where it is mapped to, it is given two arguments: `database`, a :class:`~motor.motor_tornado.MotorDatabase`, and
+    `root_collection`, the bucket's name.
 
     .. versionchanged:: 4.0
        It sends ranges, heeds ``If-Match``, ``If-Unmodified-Since`` and lists in ``If-None-Match``, and takes a file of
@@ -65,52 +63,46 @@ class GridFSHandler(RequestHandler):
             self.set_header(name, value)
 
     def initialize(self, database: MotorDatabase[Any], root_collection: str = "fs") -> None:
-        """Tornado passes on the arguments that the handler was mapped with."""
+        """Tornado calls it with the arguments that the handler was mapped with: `database` and `root_collection`."""
         self.database = database
         self.root_collection = root_collection
 
     def get_gridfs_file(
         self, bucket: MotorGridFSBucket, filename: str, request: HTTPServerRequest
     ) -> Awaitable[MotorGridOut]:
-        """Choose the file: by default, the newest of that name. Override it to choose otherwise, as by ``_id``::
+        """Choose a file of `bucket`: by default, the newest called `filename`. Override it to choose otherwise, as by
+        ``_id``::
 
             class FilesById(GridFSHandler):
                 def get_gridfs_file(self, bucket, filename, request):
                     return bucket.open_download_stream(ObjectId(filename))
 
         It may be a coroutine. :exc:`~gridfs.errors.NoFile`, or :exc:`~bson.errors.InvalidId`, is answered with 404.
-
-        :param bucket: where the files are.
-        :param filename: what the group in the URL's pattern matched.
-        :param request: the request.
-        :returns: the file, when it is awaited.
+        Awaited, what it returns is the file. `filename` is what the group in the URL's pattern matched, `request` is
+        Tornado's.
         """
         return bucket.open_download_stream_by_name(filename)
 
     def get_cache_time(self, path: str, modified: datetime, mime_type: str) -> int:
         """For how long the client may use the file without asking again, in seconds. Override it; 0 says nothing of it.
 
-        :param path: what the group in the URL's pattern matched.
-        :param modified: when the file was uploaded, to the second.
-        :param mime_type: the file's type, such as ``"image/png"``.
+        `path` is what the group in the URL's pattern matched, `modified` when the file was uploaded, to the second, and
+        `mime_type` its type, such as ``"image/png"``.
         """
         return 0
 
     def set_extra_headers(self, path: str, gridout: MotorGridOut) -> None:
         """Override it to set more of the response's headers, or others, with :meth:`set_header`.
 
-        An ``Etag`` or a ``Last-Modified`` that it sets is the one that the request is compared with.
-
-        :param path: what the group in the URL's pattern matched.
-        :param gridout: the file.
+        An ``Etag`` or a ``Last-Modified`` that it sets is the one that the request is compared with. `path` is what the
+        group in the URL's pattern matched, `gridout` the file.
         """
 
     async def get(self, path: str, include_body: bool = True) -> None:
-        """Send the file, or a part of it, or that the client has it already.
+        """Send the file, or a part of it, or that the client has it already; without `include_body` the headers only.
 
-        :param path: what the group in the URL's pattern matched.
-        :param include_body: False for the headers only.
-        :raises tornado.web.HTTPError: 404 when there is no such file.
+        `path` is what the group in the URL's pattern matched. Raises :exc:`tornado.web.HTTPError`: 404 when there is no
+        such file.
         """
         bucket = MotorGridFSBucket(self.database, self.root_collection)
         try:
@@ -134,10 +126,7 @@ class GridFSHandler(RequestHandler):
         self.finish()
 
     def head(self, path: str) -> Awaitable[None]:
-        """Send what :meth:`get` would, without the file.
-
-        :param path: what the group in the URL's pattern matched.
-        """
+        """Send what :meth:`get` would for `path`, without the file."""
         return self.get(path, include_body=False)
 
     def _describe(self, path: str, grid_out: MotorGridOut) -> None:

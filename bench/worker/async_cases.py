@@ -1,16 +1,17 @@
 """The cases for drivers with an event loop. Each prepares what it sends, and returns the part that is timed."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from .cases import Case
-from .documents import ID, LARGE, MANY, unsaved
+from .documents import CROWD, ID, LARGE, MANY, unsaved
 from .drivers import Opened
 from .stalls import StallWatch
 
 Timed = Callable[[], Awaitable[list[float]]]
-"""Runs the operations; gives the longest stall of each drain, in seconds, and an empty list for other cases."""
+"""Runs the operations; gives the longest stall of each run, in seconds, and an empty list for other cases."""
 
 
 def prepare(driver: Opened, case: Case, operations: int) -> Timed:
@@ -67,6 +68,23 @@ def _insert_many(driver: Opened, operations: int, concurrency: int) -> Timed:
         for batch in batches:
             await collection.insert_many(batch)
         return []
+
+    return timed
+
+
+def _insert_large(driver: Opened, operations: int, concurrency: int) -> Timed:
+    collection = driver.collection("many")
+    batches = [[unsaved(number) for number in range(CROWD)] for _ in range(operations)]
+    # What they cost the garbage collector is not the driver's doing, and is over before.
+    gc.collect()
+
+    async def timed() -> list[float]:
+        stalls = []
+        for batch in batches:
+            async with StallWatch() as watch:
+                await collection.insert_many(batch)
+            stalls.append(watch.longest)
+        return stalls
 
     return timed
 
@@ -149,6 +167,7 @@ _PREPARE: dict[str, Callable[[Opened, int, int], Timed]] = {
     "async_for": _async_for,
     "to_list": _to_list,
     "insert_many": _insert_many,
+    "insert_large": _insert_large,
     "drain_for": _drain_for,
     "drain_list": _drain_list,
 }

@@ -12,7 +12,7 @@ class Case:
     concurrency: int = 1
     sync: bool = False
     """Whether a client without an event loop can run it."""
-    drains: bool = False
+    stalls: bool = False
     """Whether it records how long the event loop stood still."""
 
     def quick_operations(self) -> int:
@@ -32,7 +32,8 @@ CASES = {
         Case("async_for", "async for over 1000 documents", 120, sync=True),
         Case("to_list", "to_list of 1000 documents", 120, sync=True),
         Case("insert_many", "insert_many of 1000 documents", 60, sync=True),
-        Case("drain_for", "async for over a 7 MB batch", 4, drains=True),
-        Case("drain_list", "to_list of a 7 MB batch", 4, drains=True),
+        Case("drain_for", "async for over a 7 MB batch", 4, stalls=True),
+        Case("drain_list", "to_list of a 7 MB batch", 4, stalls=True),
+        Case("insert_large", "insert_many of 100,000 documents", 2, stalls=True),
     )
 }

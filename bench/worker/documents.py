@@ -12,6 +12,8 @@ MANY = 1000
 """Documents in the batch of the 1000-document cases, and in each insert_many."""
 LARGE = 7000
 """Documents of about 1 KB in the 7 MB batch."""
+CROWD = 100_000
+"""Documents in the large insert_many."""
 
 
 def small(number: int) -> Document:

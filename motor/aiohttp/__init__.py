@@ -1,4 +1,4 @@
-"""GridFS files over HTTP with aiohttp, 3.9 or later."""
+"""GridFS files over HTTP with aiohttp."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["AIOHTTPGridFS", "get_cache_time", "get_gridfs_file", "set_extra_head
 def get_gridfs_file(
     bucket: AsyncIOMotorGridFSBucket, filename: str, request: aiohttp.web.Request
 ) -> Awaitable[AsyncIOMotorGridOut]:
-    """Choose the file: the newest of that name.
+    """Choose a file of `bucket`: the newest called `filename`.
 
     Give :class:`AIOHTTPGridFS` another function to choose otherwise, as by ``_id``::
 
@@ -34,12 +34,8 @@ def get_gridfs_file(
         handler = AIOHTTPGridFS(database, get_gridfs_file=file_by_id)
 
     It may be a coroutine function. :exc:`~gridfs.errors.NoFile`, or :exc:`~bson.errors.InvalidId`, is answered with
-    404.
-
-    :param bucket: where the files are.
-    :param filename: what ``{filename}`` in the URL's pattern matched.
-    :param request: the request.
-    :returns: the file, when it is awaited.
+    404. Awaited, what it returns is the file. `filename` is what ``{filename}`` in the URL's pattern matched, `request`
+    is aiohttp's.
     """
     return bucket.open_download_stream_by_name(filename)
 
@@ -54,9 +50,8 @@ def get_cache_time(filename: str, modified: datetime, mime_type: str) -> int:
 
         handler = AIOHTTPGridFS(database, get_cache_time=an_hour_for_images)
 
-    :param filename: the URL's path.
-    :param modified: when the file was uploaded.
-    :param mime_type: the file's type, such as ``"image/png"``.
+    `filename` is the URL's path, `modified` when the file was uploaded, and `mime_type` its type, such as
+    ``"image/png"``.
 
     .. versionchanged:: 4.0
        `mime_type` is the type that is sent, also when it is not stored with the file. It was ``None`` then.
@@ -74,10 +69,8 @@ def set_extra_headers(response: aiohttp.web.StreamResponse, gridout: AsyncIOMoto
 
         handler = AIOHTTPGridFS(database, set_extra_headers=compressed)
 
-    An ``ETag`` or a ``Last-Modified`` that it sets is the one that the request is compared with.
-
-    :param response: the response.
-    :param gridout: the file.
+    An ``ETag`` or a ``Last-Modified`` that it sets is the one that the request is compared with. `response` is
+    aiohttp's, `gridout` the file.
     """
 
 
@@ -106,12 +99,10 @@ class AIOHTTPGridFS:
     are larger than that. Who doesn't take 256 KB in :attr:`write_timeout` seconds is cut off; when the client is gone,
     nothing more is read.
 
-    :param database: an :class:`~motor.motor_asyncio.AsyncIOMotorDatabase`.
-    :param root_collection: the bucket's name.
-    :param get_gridfs_file: chooses the file, see :func:`get_gridfs_file`.
-    :param get_cache_time: for how long it may be used without asking, see :func:`get_cache_time`.
-    :param set_extra_headers: sets more headers, see :func:`set_extra_headers`.
-    :raises TypeError: for a `database` of another class.
+    It is made of a `database`, an :class:`~motor.motor_asyncio.AsyncIOMotorDatabase`; for one of another class it
+    raises TypeError. `root_collection` is the bucket's name. The others are functions: :func:`get_gridfs_file` chooses
+    the file, :func:`get_cache_time` says for how long it may be used without asking, and :func:`set_extra_headers` sets
+    more headers.
 
     .. versionchanged:: 4.0
        It sends ranges, and heeds ``If-Match``, ``If-Unmodified-Since`` and lists in ``If-None-Match``.
@@ -141,11 +132,10 @@ class AIOHTTPGridFS:
         _mark_as_coroutine_function(self)
 
     async def __call__(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
-        """Send the file, or a part of it, or that the client has it already.
+        """The answer to `request`: the file, or a part of it, or that the client has it already.
 
-        :param request: the request.
-        :raises aiohttp.web.HTTPException: 404 when there is no such file, 405 for another method than GET and HEAD, 500
-            when the URL's pattern has no ``{filename}``.
+        Raises :exc:`aiohttp.web.HTTPException`: 404 when there is no such file, 405 for another method than GET and
+        HEAD, 500 when the URL's pattern has no ``{filename}``.
         """
         if "filename" not in request.match_info:
             _refuse_route(request)

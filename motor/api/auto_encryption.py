@@ -12,7 +12,8 @@ from pymongo.mongo_client import MongoClient
 
 from motor._pymongo import auto_encryption_settings, encode_document
 from motor.api.client_settings import ClientSettings, parse_settings
-from motor.driver.deployment import Deployment
+from motor.api.deployment_view import DeploymentView
+from motor.driver.execution.deployment import Deployment
 
 if TYPE_CHECKING:
     from motor.api.client import AgnosticClient
@@ -77,14 +78,13 @@ def key_vault_for(client: Any, namespace: str) -> KeyVault:
     Raises TypeError for a client that is neither Motor's nor a :class:`pymongo.MongoClient`, ValueError for what is no
     namespace.
     """
-    from motor.api.client import AgnosticClient
     from motor.driver.encryption.key_vault import DeployedKeyVault, PyMongoKeyVault
 
     if not isinstance(namespace, str):
         raise TypeError(f"key_vault_namespace must be an instance of str, not {type(namespace)}")
     if "." not in namespace:
         raise ValueError(f"key_vault_namespace must be 'database.collection', not {namespace!r}")
-    if isinstance(client, AgnosticClient):
+    if isinstance(client, DeploymentView):
         client = client._deployment
     if isinstance(client, Deployment):
         return DeployedKeyVault(client, namespace)

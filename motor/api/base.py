@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from bson.codec_options import CodecOptions
 from pymongo.errors import InvalidOperation
@@ -13,7 +13,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import ReadPreferenceMode
-from motor.driver.operations.operation import Operation
+from motor.driver.operations.operation import Operation, Target
 from motor.driver.sessions.session import Session
 from motor.frameworks.framework import start, start_within
 
@@ -87,17 +87,7 @@ class AgnosticBase:
     def _execute(self, operation: Operation[T], session: Any = None) -> Coroutine[Any, Any, T]:
         """Check `operation`, and run it once awaited."""
         engine_session = None if session is None and BOUND_SESSION.get() is None else self._session_for(session)
-        if engine_session is not None:
-            operation.enter(engine_session)
-        operation.prepare()
-        executor = self._client._deployment.executor()
-        if executor is None:
-            return self._resolve_and_execute(operation, engine_session)
-        return executor.execute(operation, engine_session)
-
-    async def _resolve_and_execute(self, operation: Operation[T], session: Session | None) -> T:
-        executor = await self._client._deployment.resolve()
-        return await executor.execute(operation, session)
+        return self._client._deployment.execute(operation, engine_session)
 
 
 class AgnosticBaseProperties(AgnosticBase, Generic[DocumentType]):
@@ -141,6 +131,16 @@ class AgnosticBaseProperties(AgnosticBase, Generic[DocumentType]):
     def _shown(self) -> str:
         raise NotImplementedError
 
+    def _target_for(self, database: str, collection: str) -> Target:
+        """What an operation on that collection is told of it and of the options here."""
+        return Target(
+            database, collection, self._codec_options, self._read_preference, self._write_concern, self._read_concern
+        )
+
+    def _watched(self) -> Target:
+        """What a change stream watches."""
+        raise NotImplementedError
+
     @property
     def _timeout_ms(self) -> float | None:
         return None if self._timeout is None else self._timeout * 1000
@@ -165,6 +165,17 @@ class AgnosticBaseProperties(AgnosticBase, Generic[DocumentType]):
         """How settled the data that is read must be: a :class:`~pymongo.read_concern.ReadConcern`."""
         return self._read_concern
 
+    __iter__ = None
+
+    def __next__(self) -> NoReturn:
+        """Raises TypeError, as it is no iterator. The database or the collection of this name is ``["next"]``.
+
+        .. versionadded:: 4.0
+        """
+        raise TypeError(f"{type(self).__name__!r} object is not iterable")
+
+    next = __next__
+
 
 def timeout_seconds(timeout_ms: float) -> float:
     """`timeout_ms` in seconds. Raises TypeError or ValueError for what is no number of milliseconds."""
@@ -178,3 +189,11 @@ def timeout_seconds(timeout_ms: float) -> float:
 def missing_attribute(owner: Any, name: str, what: str, path: str) -> AttributeError:
     """The error for an attribute that starts with an underscore, which is never a database or a collection."""
     return AttributeError(f"{type(owner).__name__} has no attribute {name!r}. To access the {what}, use {path}.")
+
+
+def no_truth_value(owner: Any, what: str) -> NotImplementedError:
+    """The error for whoever asks whether a database or a collection is true, where ``None`` may be meant."""
+    return NotImplementedError(
+        f"{type(owner).__name__} objects do not implement truth value testing or bool(). "
+        f"Please compare with None instead: {what} is not None"
+    )

@@ -95,7 +95,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
     async def _fill(self, documents: deque[DocumentType]) -> None:
         while not documents:
             await self._refresh()
-            if not documents and (self._cursor.tailable or not self._cursor.alive):
+            if not documents and (self._cursor.plan.tailable or not self._cursor.alive):
                 raise StopAsyncIteration
 
     async def _refresh(self) -> int:
@@ -118,7 +118,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
                 raise TypeError(f"length must be an int, not {length!r}")
             if length < 0:
                 raise ValueError("length must be non-negative")
-        if self._cursor.tailable:
+        if self._cursor.plan.tailable:
             raise InvalidOperation("Can't call to_list on tailable cursor")
         return self._start(self._to_list(length))
 
@@ -159,7 +159,7 @@ class AgnosticBaseCursor(AgnosticBase, Generic[DocumentType]):
         cursor = self._cursor
         while not (cursor.documents or cursor.at_end):
             await self._refresh()
-            if cursor.tailable:
+            if cursor.plan.tailable:
                 break
         return bool(cursor.documents)
 

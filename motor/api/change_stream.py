@@ -20,11 +20,12 @@ from motor._pymongo import (
 from motor.api.base import AgnosticBase, AgnosticBaseProperties, DocumentType
 from motor.api.query import check_integer
 from motor.driver.change_streams import ChangeStream, Watch
-from motor.driver.operations.operation import Target
 from motor.driver.timeouts import within
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from motor.api.session import AgnosticClientSession
 
 
 class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
@@ -38,20 +39,18 @@ class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
     def __init__(
         self,
         owner: AgnosticBaseProperties[Any],
-        target: Target,
-        all_changes_for_cluster: bool,
-        pipeline: Pipeline | None,
-        full_document: str | None,
-        resume_after: Mapping[str, Any] | None,
-        max_await_time_ms: int | None,
-        batch_size: int | None,
-        collation: CollationIn | None,
-        start_at_operation_time: Timestamp | None,
-        session: Any,
-        start_after: Mapping[str, Any] | None,
-        comment: Any,
-        full_document_before_change: str | None,
-        show_expanded_events: bool | None,
+        pipeline: Pipeline | None = None,
+        full_document: str | None = None,
+        resume_after: Mapping[str, Any] | None = None,
+        max_await_time_ms: int | None = None,
+        batch_size: int | None = None,
+        collation: CollationIn | None = None,
+        start_at_operation_time: Timestamp | None = None,
+        session: AgnosticClientSession | None = None,
+        start_after: Mapping[str, Any] | None = None,
+        comment: Any = None,
+        full_document_before_change: str | None = None,
+        show_expanded_events: bool | None = None,
     ) -> None:
         self._client = owner._client
         self._timeout = owner._timeout
@@ -68,10 +67,10 @@ class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
             stage["fullDocumentBeforeChange"] = full_document_before_change
         if show_expanded_events:
             stage["showExpandedEvents"] = show_expanded_events
-        if all_changes_for_cluster:
+        if owner is self._client:  # and no database of it
             stage["allChangesForCluster"] = True
         watch = Watch(
-            target,
+            owner._watched(),
             copy.deepcopy(pipeline),
             stage,
             max_await_time_ms,

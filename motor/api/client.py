@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, SupportsIndex, cast, overload
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
-from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from pymongo.client_options import ClientOptions
 from pymongo.database import Database
@@ -24,8 +23,6 @@ from pymongo.write_concern import WriteConcern
 from motor._pymongo import (
     SRV_SERVICE_NAME,
     TIMEOUT_OPTIONS,
-    CollationIn,
-    Pipeline,
     ReadPreferenceMode,
     SessionOptions,
     TransactionOptions,
@@ -43,10 +40,11 @@ from motor.api.delegate import Delegate
 from motor.api.deployment_view import DeploymentView
 from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
-from motor.driver.client_bulk import ClientBulk
+from motor.api.signatures import takes_those_of_method
+from motor.driver.bulk.client_bulk import ClientBulk
 from motor.driver.cmap.errors import sensible
 from motor.driver.confidential import confidential
-from motor.driver.deployment import Deployment
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
 from motor.driver.operations.operation import Target
 from motor.driver.operations.run_command import RunCommand
@@ -305,46 +303,13 @@ class AgnosticClient(DeploymentView[DocumentType]):
         options = SessionOptions(causal_consistency, default_transaction_options, snapshot)
         return self._family.session(self, options)
 
-    def watch(
-        self,
-        pipeline: Pipeline | None = None,
-        full_document: str | None = None,
-        resume_after: Mapping[str, Any] | None = None,
-        max_await_time_ms: int | None = None,
-        batch_size: int | None = None,
-        collation: CollationIn | None = None,
-        start_at_operation_time: Timestamp | None = None,
-        session: AgnosticClientSession | None = None,
-        start_after: Mapping[str, Any] | None = None,
-        comment: Any = None,
-        full_document_before_change: str | None = None,
-        show_expanded_events: bool | None = None,
-    ) -> AgnosticChangeStream[DocumentType]:
+    @takes_those_of_method(AgnosticChangeStream)
+    def watch(self, *args: Any, **kwargs: Any) -> AgnosticChangeStream[DocumentType]:
         """Watch the whole deployment: as :meth:`AgnosticCollection.watch`."""
-        return self._family.change_stream(
-            self,
-            Target(
-                "admin",
-                "",
-                self._codec_options,
-                self._read_preference,
-                self._write_concern,
-                self._read_concern,
-            ),
-            True,
-            pipeline,
-            full_document,
-            resume_after,
-            max_await_time_ms,
-            batch_size,
-            collation,
-            start_at_operation_time,
-            session,
-            start_after,
-            comment,
-            full_document_before_change,
-            show_expanded_events,
-        )
+        return self._family.change_stream(self, *args, **kwargs)
+
+    def _watched(self) -> Target:
+        return self._target_for("admin", "")
 
     def server_info(self, session: AgnosticClientSession | None = None) -> asyncio.Future[dict[str, Any]]:
         """What the server says of itself, a document: its ``buildInfo``."""
@@ -370,7 +335,7 @@ class AgnosticClient(DeploymentView[DocumentType]):
 
     async def _list_database_names(self, session: Any, comment: Any) -> list[str]:
         operation = ListDatabases(Target("admin", "$cmd"), {"nameOnly": True}, comment)
-        databases = (await self._execute(operation, session))["firstBatch"]
+        databases: Any = (await self._execute(operation, session)).documents
         with sensible("the databases"):
             return [database["name"] for database in databases]
 
@@ -437,7 +402,6 @@ class AgnosticClient(DeploymentView[DocumentType]):
         bulk = ClientBulk(target, *options)
         for model in models:
             add_to_client_bulk(model, bulk)
-        bulk.prepare(engine_session)
         result = await bulk.execute(self._deployment, engine_session)
         if result is None:
             return ClientBulkWriteResult(cast("dict[str, Any]", None), False, False)
@@ -521,17 +485,6 @@ class AgnosticClient(DeploymentView[DocumentType]):
         shown += [name for name in options if name not in (*_SHOWN_FIRST, *_NEVER_SHOWN)]
         parts = [f"host={hosts!r}", *(_option_repr(name, options[name]) for name in shown)]
         return f"{type(self).__name__}({', '.join(parts)})"
-
-    __iter__ = None
-
-    def __next__(self) -> NoReturn:
-        """Raises TypeError: a client is no iterator; ``client["next"]`` is a database.
-
-        .. versionadded:: 4.0
-        """
-        raise TypeError(f"{type(self).__name__!r} object is not iterable")
-
-    next = __next__
 
 
 class Turn:

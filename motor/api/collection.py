@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, MutableMapping, Sequence
-from inspect import signature
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from bson.codec_options import CodecOptions
-from bson.timestamp import Timestamp
 from pymongo.collection import Collection
 from pymongo.operations import (
     IndexModel,
@@ -17,21 +15,21 @@ from pymongo.operations import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode
-from motor.api.base import DocumentType, OtherType, missing_attribute, timeout_seconds
+from motor._pymongo import Pipeline, ReadPreferenceMode
+from motor.api.base import DocumentType, OtherType, missing_attribute, no_truth_value, timeout_seconds
 from motor.api.change_stream import AgnosticChangeStream
 from motor.api.collection_writes import CollectionWrites
 from motor.api.command_cursor import AgnosticLatentCommandCursor, AgnosticRawBatchCommandCursor
 from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.encrypted_collections import drop_state_collections
-from motor.api.query import Hint, build_query, check_exhaust
-from motor.api.signatures import takes_those_of
+from motor.api.query import Hint, build_query
+from motor.api.signatures import takes_those_of, takes_those_of_method
 from motor.driver.cmap.errors import sensible
 from motor.driver.operations.aggregate import Aggregate, AggregateRaw
 from motor.driver.operations.collections import Drop, Rename, check_collection_name
 from motor.driver.operations.count import CountDocuments, EstimatedDocumentCount
 from motor.driver.operations.distinct import Distinct
-from motor.driver.operations.find import FindOne, Query
+from motor.driver.operations.find import ExplainQuery, FindOne, Query
 from motor.driver.operations.indexes import CreateIndexes, DropIndexes, ListIndexes, index_information
 from motor.driver.operations.operation import Document, Operation, Target
 from motor.driver.operations.search_indexes import ChangeSearchIndex, CreateSearchIndexes
@@ -41,9 +39,6 @@ if TYPE_CHECKING:
 
     from motor.api.database import AgnosticDatabase
     from motor.api.session import AgnosticClientSession
-
-_SESSION_OF_FIND_ONE = list(signature(build_query).parameters).index("session") - 1
-"""Its place among the positional arguments after the filter."""
 
 
 class AgnosticCollection(CollectionWrites[DocumentType]):
@@ -96,14 +91,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         self._client = database.client
         self._database = database
         self._name = name
-        self._target = Target(
-            database.name,
-            name,
-            self._codec_options,
-            self._read_preference,
-            self._write_concern,
-            self._read_concern,
-        )
+        self._target = self._target_for(database.name, name)
 
     @property
     def database(self) -> AgnosticDatabase[DocumentType]:
@@ -232,11 +220,8 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
     async def _find_one(self, filter: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> DocumentType | None:
         if filter is not None and not isinstance(filter, Mapping):
             filter = {"_id": filter}
-        query = build_query(filter, *args, **kwargs) if args or kwargs else Query(filter or {})
-        query.limit = -1
-        check_exhaust(query)
-        operation: Operation[Any] = FindOne(self._target, query)
-        session = args[_SESSION_OF_FIND_ONE] if len(args) > _SESSION_OF_FIND_ONE else kwargs.get("session")
+        query, session = build_query(filter, *args, **kwargs) if args or kwargs else (Query(filter or {}), None)
+        operation: Operation[Any] = (ExplainQuery if query.explains else FindOne)(self._target, query)
         document: DocumentType | None = await self._execute(  # pyright: ignore[reportAssignmentType]
             operation, session
         )
@@ -301,21 +286,8 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         operation = AggregateRaw(self._target, pipeline, kwargs, comment=comment)
         return self._client._family.raw_batch_command_cursor(self, operation, session)
 
-    def watch(
-        self,
-        pipeline: Pipeline | None = None,
-        full_document: str | None = None,
-        resume_after: Mapping[str, Any] | None = None,
-        max_await_time_ms: int | None = None,
-        batch_size: int | None = None,
-        collation: CollationIn | None = None,
-        start_at_operation_time: Timestamp | None = None,
-        session: AgnosticClientSession | None = None,
-        start_after: Mapping[str, Any] | None = None,
-        comment: Any = None,
-        full_document_before_change: str | None = None,
-        show_expanded_events: bool | None = None,
-    ) -> AgnosticChangeStream[DocumentType]:
+    @takes_those_of_method(AgnosticChangeStream)
+    def watch(self, *args: Any, **kwargs: Any) -> AgnosticChangeStream[DocumentType]:
         """Watch the collection: a change stream, at once, which is opened when it is first used, or awaited.
 
         `pipeline` holds more stages for the changes to pass; `full_document` is ``"updateLookup"``, ``"whenAvailable"``
@@ -325,23 +297,10 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         waits `max_await_time_ms` milliseconds, by default a second, for a change before it says that there is none, and
         sends `batch_size` of them at a time.
         """
-        return self._client._family.change_stream(
-            self,
-            self._target,
-            False,
-            pipeline,
-            full_document,
-            resume_after,
-            max_await_time_ms,
-            batch_size,
-            collation,
-            start_at_operation_time,
-            session,
-            start_after,
-            comment,
-            full_document_before_change,
-            show_expanded_events,
-        )
+        return self._client._family.change_stream(self, *args, **kwargs)
+
+    def _watched(self) -> Target:
+        return self._target
 
     def create_index(
         self, keys: Hint, session: AgnosticClientSession | None = None, comment: Any = None, **kwargs: Any
@@ -522,18 +481,4 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         return f"{type(self).__name__}({self._database!r}, {self._name!r})"
 
     def __bool__(self) -> NoReturn:
-        raise NotImplementedError(
-            f"{type(self).__name__} objects do not implement truth value testing or bool(). "
-            "Please compare with None instead: collection is not None"
-        )
-
-    __iter__ = None
-
-    def __next__(self) -> NoReturn:
-        """Raises TypeError: a collection is no iterator; ``collection["next"]`` is one.
-
-        .. versionadded:: 4.0
-        """
-        raise TypeError(f"{type(self).__name__!r} object is not iterable")
-
-    next = __next__
+        raise no_truth_value(self, "collection")

@@ -20,7 +20,7 @@ from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, Ins
 from motor._pymongo import CollationIn, Pipeline, add_to_bulk, validate_list
 from motor.api.base import AgnosticBaseProperties, DocumentType
 from motor.api.query import Hint, Projection, Sort
-from motor.driver.bulk import Bulk
+from motor.driver.bulk.bulk import Bulk
 from motor.driver.operations import insert
 from motor.driver.operations.delete import Delete
 from motor.driver.operations.find_and_modify import FindAndModify
@@ -81,9 +81,8 @@ class CollectionWrites(AgnosticBaseProperties[DocumentType]):
             raise TypeError("documents must be a non-empty list")
         documents = list(documents)
         bulk = Bulk(self._target, ordered, bypass_document_validation, comment)
-        bulk.add_inserts(documents)
+        ids = await bulk.add_inserts(documents)
         result = await self._execute_bulk(bulk, session)
-        ids = [document["_id"] for document in documents if not insert.is_raw(document)]
         return InsertManyResult(ids, result is not None)
 
     def bulk_write(
@@ -121,10 +120,7 @@ class CollectionWrites(AgnosticBaseProperties[DocumentType]):
         return BulkWriteResult({}, False) if result is None else BulkWriteResult(result, True)
 
     async def _execute_bulk(self, bulk: Bulk, session: Any) -> dict[str, Any] | None:
-        engine_session = self._session_for(session)
-        bulk.prepare(engine_session)
-        deployment = self._client._deployment
-        return await bulk.execute(deployment.executor() or await deployment.resolve(), engine_session)
+        return await bulk.execute(self._client._deployment, self._session_for(session))
 
     def update_one(
         self,

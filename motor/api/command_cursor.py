@@ -12,6 +12,7 @@ from motor.api.query import check_batch_size
 from motor.driver.cursors import ServerCursor
 from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.operation import Operation
+from motor.driver.operations.reply import Batch
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,18 +45,11 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
     """
 
     def __init__(
-        self,
-        collection: AgnosticCollection[DocumentType],
-        operation: Operation[dict[str, Any]],
-        session: Any = None,
-        max_await_time_ms: int | None = None,
-        comment: Any = None,
+        self, collection: AgnosticCollection[DocumentType], operation: Operation[Batch], session: Any = None
     ) -> None:
         super().__init__(collection, session)
         self._operation = operation
         self._cursor = ServerCursor(self._client._deployment, operation)
-        self._cursor.max_await_time_ms = max_await_time_ms
-        self._cursor.comment = comment
 
     def batch_size(self, batch_size: int) -> Self:
         """Ask for `batch_size` documents at a time; 0 leaves it to the server."""
@@ -63,20 +57,6 @@ class AgnosticLatentCommandCursor(AgnosticCommandCursor[DocumentType]):
         if isinstance(self._operation, Aggregate) and not self._cursor.opened:
             self._operation.batch_size = batch_size
         return self
-
-    async def _refresh(self) -> int:
-        if not self._cursor.opened:
-            self._configure()
-        return await super()._refresh()
-
-    def _configure(self) -> None:
-        operation = self._operation
-        options = getattr(operation, "options", {})
-        self._cursor.comment = self._cursor.comment or getattr(operation, "comment", None) or options.get("comment")
-        if isinstance(operation, Aggregate):
-            operation.prepare()
-            self._cursor.max_await_time_ms = operation.max_await_time_ms
-            super().batch_size(operation.batch_size or 0)
 
     async def _opened(self) -> Self:
         # Once it has failed, this fails again.

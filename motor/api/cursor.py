@@ -22,16 +22,16 @@ from motor._pymongo import (
 )
 from motor.api.base import DocumentType
 from motor.api.base_cursor import AgnosticBaseCursor
-from motor.api.query import Hint, Projection, Sort, build_query, check_batch_size, check_exhaust, check_integer
+from motor.api.query import Hint, Sort, build_query, check_batch_size, check_integer
+from motor.api.signatures import takes_one_and_those_of
 from motor.driver.cursors import ServerCursor
-from motor.driver.operations.find import Explain, Find, FindRaw, Query
-from motor.driver.operations.operation import Document, hint_document
+from motor.driver.operations.find import ExplainAsFind, ExplainQuery, Find, FindRaw, Query
+from motor.driver.operations.operation import hint_document
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from motor.api.collection import AgnosticCollection
-    from motor.api.session import AgnosticClientSession
 
 
 class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
@@ -67,62 +67,13 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
 
     _operation_class: ClassVar[type[Find]] = Find
 
-    def __init__(
-        self,
-        collection: AgnosticCollection[DocumentType],
-        filter: Document | None = None,
-        projection: Projection | None = None,
-        skip: int = 0,
-        limit: int = 0,
-        no_cursor_timeout: bool = False,
-        cursor_type: int = CursorType.NON_TAILABLE,
-        sort: Sort | None = None,
-        allow_partial_results: bool = False,
-        oplog_replay: bool = False,
-        batch_size: int = 0,
-        collation: CollationIn | None = None,
-        hint: Hint | None = None,
-        max_scan: int | None = None,
-        max_time_ms: int | None = None,
-        max: Sort | None = None,
-        min: Sort | None = None,
-        return_key: bool | None = None,
-        show_record_id: bool | None = None,
-        snapshot: bool | None = None,
-        comment: Any = None,
-        session: AgnosticClientSession | None = None,
-        allow_disk_use: bool | None = None,
-        let: Document | None = None,
-    ) -> None:
+    @takes_one_and_those_of(build_query)
+    def __init__(self, collection: AgnosticCollection[DocumentType], *args: Any, **kwargs: Any) -> None:
+        query, session = build_query(*args, **kwargs)
         super().__init__(collection, session)
-        query = build_query(
-            filter,
-            projection,
-            skip,
-            limit,
-            no_cursor_timeout,
-            cursor_type,
-            sort,
-            allow_partial_results,
-            oplog_replay,
-            batch_size,
-            collation,
-            hint,
-            max_scan,
-            max_time_ms,
-            max,
-            min,
-            return_key,
-            show_record_id,
-            snapshot,
-            comment,
-            session,
-            allow_disk_use,
-            let,
-        )
         self._engine_session(session)
-        check_exhaust(query)
-        if no_cursor_timeout and session is None:
+        query.check()
+        if query.flags & QUERY_OPTIONS["no_timeout"] and session is None:
             warnings.warn(
                 "The server ends a session after 30 idle minutes, and its cursors with it, also with "
                 "no_cursor_timeout=True: use an explicit session, and refresh it.",
@@ -130,7 +81,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
                 stacklevel=3,
             )
         self._empty = False
-        self._max_await_time_ms: int | None = None
         self._set_query(query)
 
     @property
@@ -147,21 +97,13 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
 
     def _set_query(self, query: Query) -> None:
         self._query = query
-        self._cursor = ServerCursor(self._client._deployment, self._operation_class(self.collection._target, query))
-        self._apply_flags()
-
-    def _apply_flags(self) -> None:
-        self._cursor.tailable = bool(self._query.flags & CursorType.TAILABLE)
-        self._cursor.exhaust = bool(self._query.flags & CursorType.EXHAUST)
+        operation = ExplainAsFind if query.explains else self._operation_class
+        self._cursor = ServerCursor(self._client._deployment, operation(self.collection._target, query))
 
     async def _refresh(self) -> int:
-        cursor = self._cursor
-        if not cursor.opened:
-            if self._empty:
-                cursor.abandon()
-                return 0
-            query = self._query
-            cursor.configure(query.limit, query.batch_size, self._max_await_time_ms, query.options.get("comment"))
+        if self._empty and not self._cursor.opened:
+            self._cursor.abandon()
+            return 0
         return await super()._refresh()
 
     def _changing(self) -> Query:
@@ -180,7 +122,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         if mask & QUERY_OPTIONS["exhaust"] and query.limit:
             raise InvalidOperation("Can't use limit and exhaust together.")
         query.flags |= mask
-        self._apply_flags()
         return self
 
     def remove_option(self, mask: int) -> Self:
@@ -191,7 +132,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         check_integer("mask", mask, "an int")
         query = self._changing()
         query.flags &= ~mask
-        self._apply_flags()
         return self
 
     def allow_disk_use(self, allow_disk_use: bool) -> Self:
@@ -237,7 +177,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
         if max_await_time_ms is not None:
             check_integer("max_await_time_ms", max_await_time_ms, "an integer or None")
         if self._changing().flags & CursorType.TAILABLE_AWAIT:
-            self._max_await_time_ms = max_await_time_ms
+            self._query.max_await_time_ms = max_await_time_ms
         return self
 
     def max_scan(self, max_scan: int | None) -> Self:
@@ -325,7 +265,6 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
     def _copy(self, query: Query) -> Self:
         clone = type(self)(self.collection, session=self._explicit_session)
         clone._empty = self._empty
-        clone._max_await_time_ms = self._max_await_time_ms
         clone._reads_ahead = self._reads_ahead
         clone._set_query(query)
         return clone
@@ -350,7 +289,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
     def explain(self) -> asyncio.Future[dict[str, Any]]:
         """The server's plan for the query."""
         query = replace(self._query, limit=-abs(self._query.limit))
-        return self._run(Explain(self.collection._target, query), self._explicit_session)
+        return self._run(ExplainQuery(self.collection._target, query), self._explicit_session)
 
 
 class AgnosticRawBatchCursor(AgnosticCursor[Any]):

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 from bson.dbref import DBRef
-from bson.timestamp import Timestamp
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor._pymongo import CollationIn, Pipeline, ReadPreferenceMode, validate_is_mapping
-from motor.api.base import AgnosticBaseProperties, DocumentType, OtherType, missing_attribute, timeout_seconds
+from motor._pymongo import Pipeline, ReadPreferenceMode, validate_is_mapping
+from motor.api.base import (
+    AgnosticBaseProperties,
+    DocumentType,
+    OtherType,
+    missing_attribute,
+    no_truth_value,
+    timeout_seconds,
+)
 from motor.api.change_stream import AgnosticChangeStream
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.encrypted_collections import create_state_collections, drop_state_collections, encrypted_fields_of
+from motor.api.signatures import takes_those_of_method
 from motor.api.validation import check_validation
 from motor.driver.cmap.errors import sensible
 from motor.driver.confidential import confidential
@@ -389,10 +396,16 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         :class:`~pymongo.errors.InvalidOperation` if the reply holds no cursor.
         """
         target = Target(self._name, "$cmd", codec_options or DEFAULT_CODEC_OPTIONS)
-        operation = CursorCommand(target, command, value, kwargs, read_preference)
-        cursor = self._client._family.latent_command_cursor(
-            self["$cmd"], operation, session, max_await_time_ms=max_await_time_ms, comment=comment
+        operation = CursorCommand(
+            target,
+            command,
+            value,
+            kwargs,
+            read_preference,
+            max_await_time_ms=max_await_time_ms,
+            get_more_comment=comment,
         )
+        cursor = self._client._family.latent_command_cursor(self["$cmd"], operation, session)
         opened = confidential(cursor._opened) if operation.is_confidential else cursor._opened
         return self._start(opened())
 
@@ -407,39 +420,10 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         operation = Aggregate(self._target(""), pipeline, kwargs)
         return self._client._family.latent_command_cursor(self["$cmd.aggregate"], operation, session)
 
-    def watch(
-        self,
-        pipeline: Pipeline | None = None,
-        full_document: str | None = None,
-        resume_after: Mapping[str, Any] | None = None,
-        max_await_time_ms: int | None = None,
-        batch_size: int | None = None,
-        collation: CollationIn | None = None,
-        start_at_operation_time: Timestamp | None = None,
-        session: AgnosticClientSession | None = None,
-        start_after: Mapping[str, Any] | None = None,
-        comment: Any = None,
-        full_document_before_change: str | None = None,
-        show_expanded_events: bool | None = None,
-    ) -> AgnosticChangeStream[DocumentType]:
+    @takes_those_of_method(AgnosticChangeStream)
+    def watch(self, *args: Any, **kwargs: Any) -> AgnosticChangeStream[DocumentType]:
         """Watch every collection of the database: as :meth:`AgnosticCollection.watch`."""
-        return self._client._family.change_stream(
-            self,
-            self._target(""),
-            False,
-            pipeline,
-            full_document,
-            resume_after,
-            max_await_time_ms,
-            batch_size,
-            collation,
-            start_at_operation_time,
-            session,
-            start_after,
-            comment,
-            full_document_before_change,
-            show_expanded_events,
-        )
+        return self._client._family.change_stream(self, *args, **kwargs)
 
     def validate_collection(
         self,
@@ -503,14 +487,10 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         return await self[dbref.collection].find_one({"_id": dbref.id}, session=session, comment=comment, **options)
 
     def _target(self, collection: str) -> Target:
-        return Target(
-            self._name,
-            collection,
-            self._codec_options,
-            self._read_preference,
-            self._write_concern,
-            self._read_concern,
-        )
+        return self._target_for(self._name, collection)
+
+    def _watched(self) -> Target:
+        return self._target("")
 
     if not TYPE_CHECKING:  # to a type checker, what looks like a misspelled method is one
 
@@ -532,18 +512,4 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         return f"{type(self).__name__}({self._client!r}, {self._name!r})"
 
     def __bool__(self) -> NoReturn:
-        raise NotImplementedError(
-            f"{type(self).__name__} objects do not implement truth value testing or bool(). "
-            "Please compare with None instead: database is not None"
-        )
-
-    __iter__ = None
-
-    def __next__(self) -> NoReturn:
-        """Raises TypeError: a database is no iterator; ``database["next"]`` is a collection.
-
-        .. versionadded:: 4.0
-        """
-        raise TypeError(f"{type(self).__name__!r} object is not iterable")
-
-    next = __next__
+        raise no_truth_value(self, "database")

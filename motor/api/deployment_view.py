@@ -16,9 +16,9 @@ from motor._pymongo import (
 )
 from motor.api.base import AgnosticBaseProperties, DocumentType
 from motor.api.known import KnownAddress, KnownAddresses, KnownTruth
-from motor.driver.deployment import Deployment
-from motor.driver.executor import Executor
-from motor.driver.sdam.selection import Selector
+from motor.driver.execution.deployment import Deployment
+from motor.driver.execution.executor import Executor
+from motor.driver.operations.operation import Selector
 
 
 class DeploymentView(AgnosticBaseProperties[DocumentType]):

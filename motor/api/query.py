@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pymongo.cursor import CursorType
-from pymongo.errors import InvalidOperation
 
 from motor._pymongo import (
     QUERY_OPTIONS,
@@ -60,8 +59,11 @@ def build_query(
     session: AgnosticClientSession | None = None,
     allow_disk_use: bool | None = None,
     let: Document | None = None,
-) -> Query:
-    """The arguments of :meth:`~motor.core.AgnosticCollection.find`, checked. Raises TypeError or ValueError."""
+) -> tuple[Query, AgnosticClientSession | None]:
+    """What the arguments of :meth:`~motor.core.AgnosticCollection.find` ask for, and the session that it belongs to.
+
+    Raises TypeError or ValueError for what cannot be right.
+    """
     filter = filter or {}
     validate_is_mapping("filter", filter)
     check_integer("skip", skip, "an instance of int")
@@ -101,13 +103,7 @@ def build_query(
     set_option("snapshot", snapshot, snapshot is not None)
     set_option("collation", validate_collation_or_none(collation), collation is not None)
     set_option("allowDiskUse", allow_disk_use, allow_disk_use is not None)
-    return query
-
-
-def check_exhaust(query: Query) -> None:
-    """Raises InvalidOperation for an exhaust cursor with a limit: the server would not know when to stop."""
-    if query.flags & QUERY_OPTIONS["exhaust"] and query.limit:
-        raise InvalidOperation("Can't use limit and exhaust together.")
+    return query, session
 
 
 def check_integer(name: str, value: Any, what: str = "an integer") -> None:

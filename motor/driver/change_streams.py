@@ -17,12 +17,12 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import ConnectionFailure, CursorNotFound, InvalidOperation, NetworkTimeout, OperationFailure
 
-from motor._pymongo import CollationIn, Pipeline, has_decoders
+from motor._pymongo import CollationIn, Pipeline, has_decoders, wire_version_of
 from motor.driver import timeouts
 from motor.driver.background import retrieve
 from motor.driver.cursors import ServerCursor
 from motor.driver.deadline_lock import DeadlineLock
-from motor.driver.deployment import Deployment
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.change_stream import OpenChangeStream
 from motor.driver.operations.operation import Target
 from motor.driver.sessions.session import Session
@@ -110,7 +110,7 @@ class ChangeStream:
                 try:
                     await self._work(self._fill)
                 except Exception as error:
-                    if not (_is_resumable(error, self._cursor) or getattr(error, "timeout", False)):
+                    if not (_is_resumable(error) or getattr(error, "timeout", False)):
                         await self.close()
                     raise
                 finally:
@@ -184,7 +184,7 @@ class ChangeStream:
             try:
                 await cursor.refresh(self._goes_on_waiting)
             except Exception as error:
-                if self.closed or not _is_resumable(error, self._cursor):
+                if self.closed or not _is_resumable(error):
                     raise
                 cursor = await self._open()
             if cursor.documents or not (self._patient and cursor.alive):
@@ -208,15 +208,13 @@ class ChangeStream:
             {},
             comment=watch.comment,
             batch_size=watch.batch_size,
+            max_await_time_ms=watch.max_await_time_ms,
             collation=watch.collation,
             stage=stage,
         )
         cursor = self._cursor = ServerCursor(self._deployment, operation)
         # It is read by one task alone, which goes on when others give up.
         cursor.outlives_readers = False
-        # A batch of one would close the cursor on servers of old: two is the least.
-        batch_size = 2 if watch.batch_size == 1 else watch.batch_size or 0
-        cursor.configure(0, batch_size, watch.max_await_time_ms, watch.comment)
         cursor.use_session(self._session)
         if not await cursor.refresh():
             self._note_start(cursor, operation)
@@ -266,12 +264,11 @@ def _decode(change: Any, codec_options: CodecOptions[Any]) -> Any:
     return bson.decode(change.raw, codec_options)
 
 
-def _is_resumable(error: Exception, cursor: ServerCursor | None) -> bool:
+def _is_resumable(error: Exception) -> bool:
     if isinstance(error, (ConnectionFailure, CursorNotFound)):
         return True
     if not isinstance(error, OperationFailure):
         return False
     if error.has_error_label(_LABEL):
         return True
-    unlabelled = cursor is not None and 0 < cursor.wire_version < _LABELLING_WIRE_VERSION
-    return unlabelled and error.code in _RESUMABLE_CODES
+    return wire_version_of(error) < _LABELLING_WIRE_VERSION and error.code in _RESUMABLE_CODES

@@ -12,7 +12,6 @@ from enum import Enum
 from typing import Any
 
 from pymongo.errors import (
-    AutoReconnect,
     ConnectionFailure,
     InvalidOperation,
     NetworkTimeout,
@@ -23,15 +22,14 @@ from pymongo.errors import (
 from motor._pymongo import CURSOR_CLOSED_ERRORS, Address
 from motor.driver import timeouts
 from motor.driver.background import retrieve, start_task
-from motor.driver.cmap.errors import format_address
-from motor.driver.cmap.pin import Pin, PinHolder
+from motor.driver.cmap.pin import Pin
+from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.deadline_lock import DeadlineLock
-from motor.driver.deployment import Deployment
-from motor.driver.execution import Execution
-from motor.driver.executor import Executor, kill_cursor
+from motor.driver.execution.deployment import Deployment
+from motor.driver.execution.execution import Execution
 from motor.driver.operations.get_more import GetMore
-from motor.driver.operations.operation import Operation
-from motor.driver.sdam.server import Server
+from motor.driver.operations.operation import CursorPlan, Operation
+from motor.driver.operations.reply import Batch
 from motor.driver.sessions.session import Session
 from motor.driver.wire.batch import EncodedBatch
 
@@ -62,48 +60,35 @@ class ServerCursor:
     :attr:`CursorState.OPEN`, and so is the connection where there is one for it alone.
     """
 
-    def __init__(self, deployment: Deployment, opening: Operation[dict[str, Any]]) -> None:
+    def __init__(self, deployment: Deployment, opening: Operation[Batch]) -> None:
         self.documents: deque[Any] = deque()
         self.id: int | None = None
         self.address: Address | None = None
         self.retrieved = 0
         self.state = CursorState.NEW
         self.outlives_readers = True
-        self.batch_size = 0
-        self.max_await_time_ms: int | None = None
-        self.comment: Any = None
-        self.tailable = False
-        self.exhaust = False
+        self.batch_size: int | None = None
         self.reads_ahead = False
-        self.wire_version = 0
         self.post_batch_resume_token: Mapping[str, Any] | None = None
         self._deployment = deployment
         self._opening = opening
-        self._limit = 0
-        self._target = replace(opening.target, codec_options=opening.reply_codec)
+        self._plan: CursorPlan | None = None
+        self._target = replace(opening.target, codec_options=opening.documents_codec)
         self._undecoded: EncodedBatch | None = None
         self._fetching = DeadlineLock()
-        self._executor: Executor | None = None
         self._session: Session | None = None
         self._pin: Pin | None = None
-        self._first_server: Server | None = None
-        self._ahead: asyncio.Task[dict[str, Any]] | None = None
+        self._ahead: asyncio.Task[Batch] | None = None
         self._failure: PyMongoError | None = None
-
-    def configure(self, limit: int, batch_size: int, max_await_time_ms: int | None, comment: Any) -> None:
-        """What the getMore commands are to say; `limit` is the find's, which the server does not keep for us."""
-        self._limit = limit
-        self.batch_size = batch_size
-        self.max_await_time_ms = max_await_time_ms
-        self.comment = comment
 
     def use_session(self, session: Session | None) -> None:
         """Run in the application's session, or in one of the cursor's own."""
         self._session = session
 
-    def start_on(self, server: Server) -> None:
-        """Try `server` first, which was selected for it already."""
-        self._first_server = server
+    @property
+    def plan(self) -> CursorPlan:
+        """How it is read, as the operation that opens it says: for good once that has been sent."""
+        return self._plan or self._opening.cursor_plan()
 
     @property
     def closed(self) -> bool:
@@ -128,7 +113,7 @@ class ServerCursor:
     @property
     def opened(self) -> bool:
         """Whether the query has been sent."""
-        return self._executor is not None
+        return self._plan is not None
 
     async def refresh(self, again: Callable[[], bool] = _once) -> int:
         """See to it that there are documents to read, unless there are no more: their number is the result.
@@ -145,7 +130,7 @@ class ServerCursor:
                 if self._undecoded:
                     await asyncio.sleep(0)
                     self._decode_piece()
-                    if self._undecoded is None and self._limit and not self.closed:
+                    if self._undecoded is None and self.plan.limit and not self.closed:
                         await self._go_on()
                 elif self._failure is not None:
                     raise _told_again(self._failure)
@@ -154,13 +139,13 @@ class ServerCursor:
                 else:
                     opening = self.id is None
                     try:
-                        cursor = await self._next_batch()
+                        batch = await self._next_batch()
                     except BaseException as error:
                         if not await self._is_end(error):
                             raise
                     else:
-                        await self._take(cursor, opening)
-                        del cursor
+                        await self._take(batch, opening)
+                        del batch
                 if not (self.documents or again()):
                     break
             return len(self.documents)
@@ -215,18 +200,17 @@ class ServerCursor:
         return None
 
     def _kill(self, session: Session | None, pin: Pin | None = None) -> Coroutine[Any, Any, None] | None:
-        executor = self._executor
-        if executor is None or self.id is None:
+        if self.id is None or self.address is None:
             return None
         if session is not None and session.ended:
             session = None
-        return kill_cursor(executor, self._server(executor), self._target, self.id, session, pin)
+        return self._deployment.kill_cursor(self.address, self._target, self.id, session, pin)
 
     def _run_soon(self, killing: Coroutine[Any, Any, None] | None) -> None:
-        if killing is not None and self._executor is not None:
-            self._executor.run_soon(killing)
+        if killing is not None:
+            self._deployment.run_soon(killing)
 
-    def _next_batch(self) -> Coroutine[Any, Any, dict[str, Any]]:
+    def _next_batch(self) -> Coroutine[Any, Any, Batch]:
         if self.id is None:
             return self._open()
         if self._ahead is None and self.outlives_readers and self._has_own_session:
@@ -248,7 +232,7 @@ class ServerCursor:
         elif isinstance(error, OperationFailure):
             gone = error.code in CURSOR_CLOSED_ERRORS
             # Closed meanwhile by another task, whose killCursors was faster.
-            if gone and (self.tailable or self.closed):
+            if gone and (self.plan.tailable or self.closed):
                 await self._end(CursorState.EXHAUSTED, kill=False)
                 return True
             await self._end(CursorState.FAILED, kill=not gone, failure=error)
@@ -272,7 +256,7 @@ class ServerCursor:
     def _let_go_of_opening(self) -> None:
         """The query can be sent again. What the server has opened meanwhile is killed by whoever gets its reply."""
         session, pin = self._session, self._pin
-        self._executor = self._pin = None
+        self._plan = self._pin = None
         if session is not None and session.implicit:
             self._session = None
             session.end()
@@ -296,27 +280,22 @@ class ServerCursor:
             # Not the one that is raised now: that is labelled by its operation, and its traceback has this cursor.
             self._failure = None if failure is None else _told_again(failure)
 
-    async def _open(self) -> dict[str, Any]:
+    async def _open(self) -> Batch:
         operation = self._opening
         session = self._session = self._session or Session()
-        operation.enter(session)
-        operation.prepare()
-        executor = self._executor = self._deployment.executor() or await self._deployment.resolve()
-        if self.exhaust or (executor.load_balanced and not session.in_transaction):
-            self._pin = Pin(PinHolder.CURSOR)
-        execution = Execution(operation, session, pin=self._pin)
-        execution.server = self._first_server
-        cursor = await executor.run(execution)
+        execution = Execution(operation, session)
+        plan = self._plan = operation.cursor_plan()
+        if plan.exhaust or (self._deployment.load_balanced and not session.in_transaction):
+            execution.pin = self._pin = Pin(PinHolder.CURSOR)
+        batch = await self._deployment.run(execution)
         assert execution.server is not None
         self.address = execution.server.description.address
-        self.wire_version = execution.server.description.max_wire_version or 0
-        namespace = cursor.get("ns")
-        if namespace:
-            database, _, collection = namespace.partition(".")
+        if batch.namespace:
+            database, _, collection = batch.namespace.partition(".")
             self._target = replace(self._target, database=database, collection=collection)
-        return cursor
+        return batch
 
-    async def _batch_ahead(self, ahead: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
+    async def _batch_ahead(self, ahead: asyncio.Task[Batch]) -> Batch:
         """The batch that is on its way already."""
         if not await timeouts.done_in_time(ahead, timeouts.remaining()):
             raise NetworkTimeout("timed out while waiting for a cursor's next batch")
@@ -332,67 +311,53 @@ class ServerCursor:
 
         Never where it could change what the application sees.
         """
-        if not self.reads_ahead or self.tailable or self._pin is not None or timeouts.over():
+        if not self.reads_ahead or self.plan.tailable or self._pin is not None or timeouts.over():
             return False
         return self._has_own_session
 
-    def _get_more(self) -> Coroutine[Any, Any, dict[str, Any]]:
-        """The next batch, once awaited. Where nothing has to be waited for first it is a coroutine less."""
-        executor = self._deployment.executor()
-        server = executor.topology.known_at(self.address) if executor is not None else None
-        if executor is None or server is None:
-            return self._find_and_get_more()
-        return executor.run(self._getting_more(server))
-
-    async def _find_and_get_more(self) -> dict[str, Any]:
-        executor = self._deployment.executor() or await self._deployment.resolve()
-        assert self.address is not None
-        server = await executor.topology.select_address(self.address, "getMore")
-        if server is None:
-            raise AutoReconnect(f"server {format_address(self.address)} no longer available")
-        return await executor.run(self._getting_more(server))
-
-    def _getting_more(self, server: Server) -> Execution[dict[str, Any]]:
+    def _get_more(self) -> Coroutine[Any, Any, Batch]:
+        """The next batch, once awaited."""
         assert self.id is not None
+        plan = self.plan
         operation = GetMore(
             self._target,
             self.id,
-            self._next_batch_size(),
-            self.max_await_time_ms,
-            self.comment,
+            self._next_batch_size(plan),
+            plan.max_await_time_ms,
+            plan.comment,
             self._opening.raw,
-            self.exhaust,
+            plan.exhaust,
         )
-        return Execution(operation, self._session, server, self._pin)
+        return self._deployment.run(Execution(operation, self._session, self.address, self._pin))
 
-    def _next_batch_size(self) -> int:
-        if not self._limit:
-            return self.batch_size
-        missing = abs(self._limit) - self.retrieved
-        return min(missing, self.batch_size) if self.batch_size else missing
+    def _next_batch_size(self, plan: CursorPlan) -> int:
+        batch_size = plan.batch_size if self.batch_size is None else self.batch_size
+        if not plan.limit:
+            return batch_size
+        missing = abs(plan.limit) - self.retrieved
+        return min(missing, batch_size) if batch_size else missing
 
-    async def _take(self, cursor: dict[str, Any], opening: bool) -> None:
-        if self.id != cursor["id"]:
-            self.id = cursor["id"]
+    async def _take(self, batch: Batch, opening: bool) -> None:
+        self.id = batch.cursor_id
         if self.state is CursorState.NEW:
             self.state = CursorState.OPEN
-        self.post_batch_resume_token = cursor.get("postBatchResumeToken")
-        batch = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
-        if isinstance(batch, EncodedBatch):
-            self._undecoded = batch
+        self.post_batch_resume_token = batch.post_batch_resume_token
+        documents = batch.documents
+        if isinstance(documents, EncodedBatch):
+            self._undecoded = documents
             self._decode_piece()
         else:
-            self.documents.extend(batch)
-            self.retrieved += len(batch)
+            self.documents.extend(documents)
+            self.retrieved += len(documents)
         if self.id == 0 or self.closed:
             # Closed meanwhile by another task, which could kill the cursor only if it knew its id.
             await self._end(CursorState.EXHAUSTED, kill=opening or not self.closed)
-        elif self._undecoded is None or not self._limit:
+        elif self._undecoded is None or not self.plan.limit:
             await self._go_on()
 
     async def _go_on(self) -> None:
         """Think of the batch after this one, whose documents have been counted if there is a limit."""
-        if self._limit and self.retrieved >= abs(self._limit):
+        if self._has_all:
             await self._end(CursorState.EXHAUSTED, kill=True)
         elif self._may_read_ahead():
             self._ahead = start_task(self._get_more(), "motor read-ahead")
@@ -423,12 +388,14 @@ class ServerCursor:
         self.retrieved += 1
         if not batch:
             self._undecoded = None
-            if self._limit and self.retrieved >= abs(self._limit):
+            if self._has_all:
                 self._become(CursorState.EXHAUSTED)
                 self._run_soon(self._let_go(kill=True, in_background=True))
 
-    def _server(self, executor: Executor) -> Server | None:
-        return executor.topology.server_at(self.address) if self.address is not None else None
+    @property
+    def _has_all(self) -> bool:
+        """Whether as many documents have come as are wanted."""
+        return self.plan.limit != 0 and self.retrieved >= abs(self.plan.limit)
 
 
 def _told_again(failure: Exception) -> PyMongoError:

@@ -11,8 +11,7 @@ from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, remove_error_label
 from motor.driver import timeouts
-from motor.driver.deployment import Deployment
-from motor.driver.executor import Executor
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.end_transaction import AbortTransaction, CommitTransaction, EndTransaction
 from motor.driver.operations.operation import Target
 from motor.driver.sessions.session import Session
@@ -43,20 +42,19 @@ async def commit(deployment: Deployment, session: Session) -> None:
         return
     transaction.state = TransactionState.IN_PROGRESS
     try:
-        executor = deployment.executor() or await deployment.resolve()
-        await _end(executor, session, CommitTransaction(Target("admin"), transaction))
+        await _end(deployment, session, CommitTransaction(Target("admin"), transaction))
     except PyMongoError as error:
         if isinstance(error, ConnectionFailure):
             remove_error_label(error, TRANSIENT)
         if _leaves_result_unknown(error):
             add_error_label(error, UNKNOWN_RESULT)
-        transaction.unsettled = not transaction.attempts
+        transaction.settled(transaction.attempts > 0)
         raise
     except asyncio.CancelledError:
-        transaction.unsettled = True
+        transaction.settled(False)
         raise
     else:
-        transaction.unsettled = False
+        transaction.settled(True)
     finally:
         transaction.state = TransactionState.COMMITTED
 
@@ -80,8 +78,7 @@ async def abort(deployment: Deployment, session: Session) -> None:
             abort_soon(deployment, session)
         elif transaction.state is TransactionState.IN_PROGRESS:
             with timeouts.renewed():
-                executor = deployment.executor() or await deployment.resolve()
-                await _end(executor, session, AbortTransaction(Target("admin"), transaction))
+                await _end(deployment, session, AbortTransaction(Target("admin"), transaction))
     except (OperationFailure, ConnectionFailure):
         if not transaction.attempts:
             abort_soon(deployment, session)
@@ -97,15 +94,14 @@ def abort_soon(deployment: Deployment, session: Session) -> None:
     """Abort in the background a transaction whose end was given up, or never sent: left open, it would keep its
     locks.
     """
-    executor = deployment.executor_in_use
-    if executor is not None and session.server_session is not None:
-        executor.run_soon(_abort_for(executor, session.hand_over()))
+    if session.server_session is not None:
+        deployment.run_soon(_abort_for(deployment, session.hand_over()))
 
 
-async def _abort_for(executor: Executor, session: Session) -> None:
+async def _abort_for(deployment: Deployment, session: Session) -> None:
     session.transaction.state = TransactionState.IN_PROGRESS
     try:
-        await _end(executor, session, AbortTransaction(Target("admin"), session.transaction))
+        await _end(deployment, session, AbortTransaction(Target("admin"), session.transaction))
     except PyMongoError:
         # It was committed after all, or the server will end it.
         pass
@@ -113,12 +109,12 @@ async def _abort_for(executor: Executor, session: Session) -> None:
         session.end()
 
 
-async def _end(executor: Executor, session: Session, operation: EndTransaction) -> None:
+async def _end(deployment: Deployment, session: Session, operation: EndTransaction) -> None:
     abandoned, session.transaction.abandoned = session.transaction.abandoned, None
     if abandoned is not None:
         # Else the end might overtake a command of its own transaction, which would then begin it anew.
         await asyncio.wait([abandoned], timeout=timeouts.remaining())
-    await executor.execute(operation, session)
+    await deployment.execute(operation, session)
 
 
 def _leaves_result_unknown(error: PyMongoError) -> bool:

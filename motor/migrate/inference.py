@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 from motor.migrate import places
+from motor.migrate.chain import chain
 from motor.migrate.kinds import (
     Class,
     Flavour,
@@ -20,7 +21,6 @@ from motor.migrate.kinds import (
     Shared,
     Value,
     Wait,
-    chain,
     is_guess,
     join,
     kind_of_class,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import enum
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -132,14 +131,3 @@ def kind_of_class(path: str) -> Kind | None:
         if name in _SYNC_CLASSES:
             return Kind(_SYNC_CLASSES[name], Flavour.SYNC)
     return None
-
-
-def chain(expression: ast.expr) -> str | None:
-    """``a.b.c`` for an expression that is just that."""
-    names: list[str] = []
-    while isinstance(expression, ast.Attribute):
-        names.append(expression.attr)
-        expression = expression.value
-    if not isinstance(expression, ast.Name):
-        return None
-    return ".".join([expression.id, *reversed(names)])

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from motor.migrate.kinds import chain
+from motor.migrate.chain import chain
 
 _HOLDERS = {
     "app": "app",

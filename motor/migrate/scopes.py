@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from motor.migrate import places
-from motor.migrate.kinds import Class, Function, Instance, Neutral, Path, Value, chain, element_of, join
+from motor.migrate.chain import chain
+from motor.migrate.kinds import Class, Function, Instance, Neutral, Path, Value, element_of, join
 
 Meaning = Callable[[], Value]
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef

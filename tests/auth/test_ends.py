@@ -104,6 +104,7 @@ def test_process_ends_while_a_human_is_asked() -> None:
         from motor.motor_asyncio import AsyncIOMotorClient
         from tests.auth.mechanisms import Oidc
         from tests.auth.server import GuardedServer
+        from tests.support.waiting import until
 
         begun = threading.Event()
 
@@ -135,8 +136,9 @@ def test_loop_is_closed_under_it() -> None:
         import asyncio, threading, warnings
         from motor.motor_asyncio import AsyncIOMotorClient
         from tests.auth.scenarios import SECRET, scram_server
-        from tests.support.server import silence
         from tests.support.inside import module
+        from tests.support.server import silence
+        from tests.support.waiting import until
 
         warnings.simplefilter("ignore", ResourceWarning)
         module("authentication")._CLOSED_LOOP_INTERVAL = 0.01

@@ -75,7 +75,7 @@ async def test_after_an_election(replica_set: ReplicaSet, connect_motor: Any) ->
     cursor = client.db.test.find(**SIZE)
     await cursor.next()
     new = replica_set.elect()
-    await until(lambda: topology_of(client).select_known(ReadPreference.PRIMARY) is not None)
+    await until(lambda: topology_of(client).select_now(ReadPreference.PRIMARY) is not None)
     assert len(await cursor.to_list()) == 29
     assert holders(replica_set, "find", "getMore") == {old}
     assert new is not old

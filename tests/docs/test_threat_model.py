@@ -9,7 +9,7 @@ from tests.docs.pages import DOCS
 from tests.support.inside import module
 
 grid_out, chunk_reader = module("grid_out"), module("chunk_reader")
-authentication, expanding, server_hello = module("authentication"), module("expanding"), module("server_hello")
+authentication, expanding, hello = module("authentication"), module("expanding"), module("hello")
 topology, cluster_clock = module("topology"), module("cluster_clock")
 batch, reader = module("batch"), module("reader")
 
@@ -19,7 +19,7 @@ NUMBERS = {
     "threat-model.md": [
         f"| A message | {reader.MAX_MESSAGE_SIZE:,} bytes",
         f"whatever a monitor reads | {reader.STRANGERS_MESSAGE_SIZE:,} bytes |",
-        f"| {server_hello.MOST_MEMBERS}, as many as a replica set can have members;",
+        f"| {hello.MOST_MEMBERS}, as many as a replica set can have members;",
         f"of all servers together {topology._MOST_SERVERS} at once, and {topology._MOST_SERVERS} new ones in each",
         f"Fields beside the batch of a large cursor reply | {batch.MOST_FIELDS} |",
         f"A cluster time that is passed on | {cluster_clock.LARGEST_CLUSTER_TIME:,} bytes;",

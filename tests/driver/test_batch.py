@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.errors import ProtocolError
 
+from motor.driver.garbage import CollectorPaused
 from motor.driver.wire.batch import MOST_FIELDS, EncodedBatch, split_batch
-from motor.driver.wire.garbage import CollectorPaused
 from tests.driver.strategies import DOCUMENTS, NAMES, VALUES
 
 OPTIONS: CodecOptions[Any] = CodecOptions()

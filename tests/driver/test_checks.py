@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -11,9 +12,10 @@ from bson.objectid import ObjectId
 from pymongo.errors import AutoReconnect, NotPrimaryError, ServerSelectionTimeoutError
 
 from motor.driver.cmap.handshake import shake_hands
+from tests.spec.topologies import idle_topology, respond, server_at
 from tests.support.events import Heartbeats
 from tests.support.inside import replace, server_of
-from tests.support.server import ScriptedServer, reply
+from tests.support.server import ScriptedServer, close, reply, silence, when
 from tests.support.waiting import until
 
 VERSION = {"processId": ObjectId("6f0000000000000000000001"), "counter": Int64(1)}
@@ -33,6 +35,59 @@ async def test_a_heartbeat_that_succeeded_is_not_reported_failed(server, connect
     client.aconnect()
     await until(lambda: heartbeats.seen)
     assert "failed" not in heartbeats.seen
+
+
+REFUSALS = {
+    "closes": close,
+    "an error": reply({"ok": 0, "code": 1, "errmsg": "no"}),
+    "nonsense": reply({"ok": 1, "setName": 7}),
+}
+POLLING = {"serverMonitoringMode": "poll", "heartbeatFrequencyMS": 500, "connectTimeoutMS": 100, "retryReads": False}
+
+
+@pytest.mark.usefixtures("impatient_monitors")
+async def test_a_server_that_does_not_answer_its_monitor_is_not_waited_for(server, connect):
+    client = connect(server, **POLLING)
+    server.script("find", silence)
+    finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
+    await until(lambda: server.names == ["find"])
+    server.on_hello = silence
+    await until(finding.done, "the end of what nobody waits for")
+    with pytest.raises(AutoReconnect, match="connection pool cleared while the operation ran"):
+        await finding
+
+
+@pytest.mark.usefixtures("impatient_monitors")
+@pytest.mark.parametrize("trouble", REFUSALS.values(), ids=REFUSALS)
+async def test_a_server_that_refuses_its_monitor_may_end_what_it_has_begun(trouble, server, connect):
+    client = connect(server, **POLLING)
+    await client.db.command("ping")
+    (before,) = (peer for peer in server.peers if server.requests[-1].peer is peer)
+    released = asyncio.Event()
+    server.script("find", when(released))
+    finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
+    await until(lambda: "find" in server.names)
+    server.on_hello = trouble
+    await until(lambda: not client.nodes, "a check that fails")
+    released.set()
+    assert await finding == {"_id": 1}
+    # Nobody uses its connection after that.
+    await until(lambda: before not in server.peers)
+
+
+async def test_a_check_of_a_server_that_has_left_says_nothing_of_the_one_that_came_to_its_address():
+    primary = {"ok": 1, "isWritablePrimary": True, "setName": "rs", "maxWireVersion": 21}
+    secondary = {"ok": 1, "secondary": True, "setName": "rs", "maxWireVersion": 21, "hosts": ["a:1", "b:1"]}
+    with idle_topology("mongodb://a:1/?replicaSet=rs") as topology:
+        respond(topology, "a:1", {**primary, "hosts": ["a:1", "b:1"]})
+        former = server_at(topology, "b:1")
+        respond(topology, "a:1", {**primary, "hosts": ["a:1"]})
+        respond(topology, "a:1", {**primary, "hosts": ["a:1", "b:1"]})
+        respond(topology, "b:1", secondary)
+        present = server_at(topology, "b:1")
+        for server, remains_known in ((former, True), (present, False)):
+            topology.check_failed(server, AutoReconnect("gone"))
+            assert present.description.is_server_type_known == remains_known
 
 
 @pytest.mark.parametrize(
@@ -93,9 +148,6 @@ async def test_a_server_that_was_reached_and_stops_has_no_wrong_name(connect):
 
 async def test_every_server_has_its_say(connect):
     """One refuses, the other is silent: the error has both."""
-
-    async def silence(request: Any) -> None:
-        pass
 
     async with ScriptedServer() as refusing, ScriptedServer() as silent:
         silent.on_hello = silence

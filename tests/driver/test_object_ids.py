@@ -13,7 +13,7 @@ import time
 import pytest
 from bson.objectid import ObjectId
 
-from motor.driver.operations.object_ids import new_object_id
+from motor.driver.object_ids import new_object_id
 from tests.support.inside import replace
 
 
@@ -57,7 +57,7 @@ def test_threads_share_no_id():
 def test_a_forked_process_has_numbers_of_its_own():
     script = """
         import os
-        from motor.driver.operations.object_ids import new_object_id
+        from motor.driver.object_ids import new_object_id
         new_object_id()
         for _ in range(3):
             if (child := os.fork()) == 0:

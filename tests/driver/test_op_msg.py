@@ -44,11 +44,25 @@ def test_flags_and_a_document_are_decoded(flags, document):
         assert message.more_to_come == bool(flags & MORE_TO_COME)
 
 
-@given(FLAGS, ENCODED, st.none() | SEQUENCES, IDS, IDS)
-def test_encode_makes_what_the_specification_says(flags, document, sequence, request_id, response_to):
-    sequences = [sequence] if sequence else []
-    data = op_msg.encode(request_id, document, flags, sequences, response_to)
-    assert data == assemble(flags, document, sequences, request_id, response_to)
+@given(FLAGS, ENCODED, IDS, IDS)
+def test_encode_makes_what_the_specification_says(flags, document, request_id, response_to):
+    data = op_msg.encode(request_id, document, flags, response_to)
+    assert data == assemble(flags, document, [], request_id, response_to)
+
+
+@given(FLAGS, ENCODED, st.lists(SEQUENCES, max_size=2), IDS)
+def test_encode_with_makes_what_the_specification_says(flags, document, sequences, request_id):
+    data = b"".join(op_msg.encode_with(sequences, request_id, document, flags))
+    assert data == assemble(flags, document, sequences, request_id, 0)
+
+
+@pytest.mark.parametrize("sizes", [[10], [40_000], [10, 40_000, 10], [40_000, 50_000], [20_000, 20_000]])
+def test_what_is_large_is_not_copied(sizes):
+    documents = [bytes(size) for size in sizes]
+    blocks = op_msg.encode_with([op_msg.DocumentSequence("documents", documents)], 1, b"\5\0\0\0\0")
+    large = [block for block in blocks if any(block is document for document in documents)]
+    assert [len(block) for block in large] == [size for size in sizes if size >= 32 * 1024]
+    assert len(blocks) <= 2 * len(large) + 1
 
 
 @given(SEQUENCES)

@@ -21,7 +21,14 @@ from pymongo.errors import InvalidOperation
 from motor.driver.owner import Owner, State
 from motor.driver.sdam.server import Server
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.support.inside import executor_of, is_closed, look_again_soon, replace, topology_of
+from tests.support.inside import (
+    executor_of,
+    is_closed,
+    look_again_soon,
+    monitor_of,
+    replace,
+    tell_of_hello,
+)
 from tests.support.leaks import drivers_tasks
 from tests.support.server import ScriptedServer, serving
 from tests.support.waiting import block_until, until
@@ -93,10 +100,10 @@ async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
 async def test_the_garbage_collector_closes_a_client_in_the_midst_of_a_change(monkeypatch):
     original = Server.__init__
 
-    def collecting(self: Any, description: Any, *arguments: Any) -> None:
+    def collecting(self: Any, description: Any, *arguments: Any, **callbacks: Any) -> None:
         if description.address[1] == 1:
             gc.collect()
-        original(self, description, *arguments)
+        original(self, description, *arguments, **callbacks)
 
     monkeypatch.setattr(Server, "__init__", collecting)
     async with ScriptedServer() as server:
@@ -171,16 +178,15 @@ def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
         loop = asyncio.new_event_loop()
         client: Any = AsyncIOMotorClient(server.uri)
         loop.run_until_complete(_find(client))
-        topology = loop.run_until_complete(_topology(client))
-        original = topology.update
+        monitor = loop.run_until_complete(_monitor(client))
 
-        def interrupted(*arguments: Any, **keywords: Any) -> None:
-            topology.update = original
+        def interrupted(description: Any) -> None:
+            tell_of_hello(monitor, original)
             signal.raise_signal(signal.SIGINT)
-            original(*arguments, **keywords)
+            original(description)
 
-        topology.update = interrupted
-        topology.servers[0].cancel_check()
+        original = tell_of_hello(monitor, interrupted)
+        monitor.cancel_check()
         with pytest.raises(KeyboardInterrupt):
             loop.run_forever()
         opened = server.opened
@@ -206,8 +212,8 @@ async def _find(client: Any) -> None:
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
 
 
-async def _topology(client: Any) -> Any:
-    return topology_of(client)
+async def _monitor(client: Any) -> Any:
+    return monitor_of(client)
 
 
 async def test_what_is_to_be_done_in_the_background_is_dropped_with_the_topology(server, connect):

@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motor.driver.operations.statements import StatementEncoder
+from motor.driver.statements import StatementEncoder
 from tests.driver.strategies import DOCUMENTS
 
 OPTIONS: CodecOptions[Any] = CodecOptions()

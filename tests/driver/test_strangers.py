@@ -8,10 +8,10 @@ import pytest
 from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, ProtocolError, ServerSelectionTimeoutError
 
-from motor.driver.cmap.server_hello import MOST_MEMBERS, read_hello
+from motor.driver.cmap.hello import MOST_MEMBERS, read_hello
 from motor.driver.wire.reader import STRANGERS_MESSAGE_SIZE
 from tests.support.envelope import wrap
-from tests.support.inside import server_of, topology_of
+from tests.support.inside import server_of, servers_of, topology_of
 from tests.support.listener import Request
 from tests.support.messages import message
 from tests.support.server import ScriptedServer, reply, send
@@ -127,7 +127,7 @@ async def test_hello_after_hello_names_others(connect):
 
         await until(refused, "a hello that names too many")
         assert "More than 150 servers" in str(topology.description.server_descriptions()[known].error)
-        assert 2 * MOST_MEMBERS < len(topology.servers) <= 3 * MOST_MEMBERS
+        assert 2 * MOST_MEMBERS < len(servers_of(client)) <= 3 * MOST_MEMBERS
         client.close()
 
 
@@ -150,12 +150,12 @@ async def test_a_primary_whose_set_is_another_each_time(connect):
         known = ("127.0.0.1", server.port)
 
         def refused() -> bool:
-            created.update(one.description.address for one in topology.servers)
+            created.update(one.description.address for one in servers_of(client))
             topology.request_check_all()
             return isinstance(topology.description.server_descriptions()[known].error, ProtocolError)
 
         await until(refused, "a hello that names too many")
-        assert len(topology.servers) == MOST_MEMBERS
+        assert len(servers_of(client)) == MOST_MEMBERS
         assert 2 * MOST_MEMBERS < len(created) <= 3 * MOST_MEMBERS + 1
         client.close()
 
@@ -171,7 +171,7 @@ async def test_as_many_seeds_as_one_likes(server, connect):
     server.fields = {**SECONDARY, "primary": "127.0.0.1:999", "hosts": [server.address, "127.0.0.1:999"]}
     other = connect(uri).get_database("db", read_preference=ReadPreference.SECONDARY)
     assert await other.c.find_one({"_id": 1}) == {"_id": 1}
-    assert len(topology_of(other.client).servers) == 4 * MOST_MEMBERS + 1
+    assert len(servers_of(other.client)) == 4 * MOST_MEMBERS + 1
 
 
 async def test_the_error_of_a_greeting_is_cut(connect):

@@ -10,7 +10,6 @@ import socket
 import pytest
 from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, ConfigurationError, ServerSelectionTimeoutError
-from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TOPOLOGY_TYPE
 
 import motor.embedded
@@ -249,8 +248,7 @@ async def test_the_monitor_is_woken_by_who_waits(server, connect):
     """A server that comes back is found at once, not after heartbeatFrequencyMS."""
     client = connect(server, heartbeatFrequencyMS=600_000)
     await client.db.command("ping")
-    error = AutoReconnect("gone")
-    topology_of(client).update(ServerDescription(("127.0.0.1", server.port), error=error))
+    topology_of(client).check_failed(server_of(client), AutoReconnect("gone"))
     assert client.nodes == frozenset()
     assert await asyncio.wait_for(client.db.c.find_one({"_id": 1}), 20) == {"_id": 1}
 

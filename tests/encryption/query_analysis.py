@@ -49,11 +49,7 @@ class Mongocryptd(ScriptedServer):
 
     def __init__(self) -> None:
         super().__init__(replica_set=None, hello={"iscryptd": True, "logicalSessionTimeoutMinutes": None})
-        self.default: Action = self._answer
-
-    async def _answer(self, request: Request) -> None:
-        # libmongocrypt asks for itself what kind of a server it is.
-        await (reply(self.hello()) if request.name == "isMaster" else mark)(request)
+        self.default: Action = mark
 
     @property
     def asked(self) -> list[str]:

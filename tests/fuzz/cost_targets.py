@@ -12,7 +12,7 @@ from typing import Any
 import bson
 from bson import Int64, Timestamp
 
-from motor.driver.cmap.server_hello import MOST_MEMBERS
+from motor.driver.cmap.hello import MOST_MEMBERS
 from tests.fuzz.client import survive
 from tests.fuzz.client_targets import COMPRESSORS, MODES
 from tests.fuzz.cost import measured

@@ -88,7 +88,7 @@ async def test_made_by_hand(collection):
 
     grid_out = grid_out_class(root, grid_in._id)
     for name in (*ATTRIBUTES, "foo"):
-        with pytest.raises(InvalidOperation, match=r"You must call MotorGridOut.open\(\)"):
+        with pytest.raises(InvalidOperation, match=rf"You must call {grid_out_class.__name__}.open\(\)"):
             getattr(grid_out, name)
     with pytest.raises(InvalidOperation):
         grid_out.seek(0, os.SEEK_END)
@@ -112,7 +112,7 @@ async def test_made_by_hand(collection):
         with pytest.raises(NoFile):
             await nothing.read()
     for wrong in (grid_out_class, grid_in_class):
-        with pytest.raises(TypeError, match=f"First argument to {wrong.__name__} must be MotorCollection"):
+        with pytest.raises(TypeError, match=f"First argument to {wrong.__name__} must be a collection of Motor's"):
             wrong("foo")
 
 

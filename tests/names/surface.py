@@ -114,11 +114,28 @@ def _parameters(function: Callable[..., Any]) -> list[Parameter]:
         signature = inspect.signature(function)
     except ValueError:  # of a method that is written in C
         return []
+    made = _made_by(function) if list(signature.parameters) == ["self", *_HANDED_ON] else None
+    if made is not None:
+        return _constructor_parameters(made)[1:]
     return [
         [each.name, each.kind.name, _default(each)]
         for each in signature.parameters.values()
         if each.name != "self" and not (each.name.startswith("_") and _default(each))
     ]
+
+
+def _made_by(function: Callable[..., Any]) -> type[Any] | None:
+    """The class of which a function says that it returns an instance: PyMongo hands on to it what ``find`` is given."""
+    name = str(getattr(function, "__annotations__", {}).get("return")).partition("[")[0]
+    made = getattr(function, "__globals__", {}).get(name)
+    return made if inspect.isclass(made) else None
+
+
+def _constructor_parameters(cls: type[Any]) -> list[Parameter]:
+    """What the first of the class's constructors takes that doesn't hand on to the next what it is given."""
+    constructors = [vars(base)["__init__"] for base in inspect.getmro(cls) if "__init__" in vars(base)]
+    found = map(_parameters, constructors)
+    return next(each for each in found if not any(kind.startswith("VAR_") for _, kind, _ in each))
 
 
 def _default(parameter: inspect.Parameter) -> str:

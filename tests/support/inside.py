@@ -13,8 +13,7 @@ from motor.api.gridfs.grid_out import AgnosticGridOut
 from motor.api.session import AgnosticClientSession
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pool import Pool
-from motor.driver.exchange import Exchange
-from motor.driver.executor import Executor
+from motor.driver.execution.executor import Executor
 from motor.driver.sdam.monitor import Monitor
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.srv import SrvPoller
@@ -39,21 +38,21 @@ _MODULES = {
     "connection": "motor.driver.cmap.connection",
     "encrypted_collections": "motor.driver.operations.encrypted_collections",
     "engine_session": "motor.driver.sessions.session",
-    "exchange": "motor.driver.exchange",
+    "exchange": "motor.driver.execution.exchange",
     "expanding": "motor.driver.cmap.expanding",
     "grid_out": "motor.api.gridfs.grid_out",
     "happy_eyeballs": "motor.driver.cmap.happy_eyeballs",
+    "hello": "motor.driver.cmap.hello",
     "kms": "motor.driver.encryption.kms",
     "mongocryptd": "motor.driver.encryption.mongocryptd",
     "monitor": "motor.driver.sdam.monitor",
-    "object_ids": "motor.driver.operations.object_ids",
+    "object_ids": "motor.driver.object_ids",
     "owner": "motor.driver.owner",
     "pending": "motor.driver.cmap.pending",
     "pool": "motor.driver.cmap.pool",
     "reader": "motor.driver.wire.reader",
-    "retries": "motor.driver.retries",
+    "retries": "motor.driver.execution.retries",
     "server": "motor.driver.sdam.server",
-    "server_hello": "motor.driver.cmap.server_hello",
     "server_session": "motor.driver.sessions.server_session",
     "session": "motor.api.session",
     "srv": "motor.driver.sdam.srv",
@@ -113,7 +112,7 @@ def is_closed(client: AgnosticClient) -> bool:
 
 def has_begun(client: AgnosticClient) -> bool:
     """Whether the client has a topology on some loop."""
-    return client._deployment.executor_in_use is not None
+    return client._deployment._executor is not None
 
 
 def close_at_once(client: AgnosticClient) -> None:
@@ -139,7 +138,7 @@ def is_encrypter_closed(encrypter: Any) -> bool:
 
 def is_encrypting(client: AgnosticClient) -> bool:
     """Whether there is anything of encryption in the way of the client's commands."""
-    return type(executor_of(client)._exchange) is not Exchange
+    return executor_of(client)._exchange._encrypter is not None
 
 
 def topology_id_of(client: AgnosticClient) -> Any:
@@ -183,6 +182,12 @@ def task_of(service: Monitor | SrvPoller) -> asyncio.Task[None]:
 def connections_of_all(client: AgnosticClient) -> int:
     """How many connections the client has, its monitors' included."""
     return len(executor_of(client).owner._connections)
+
+
+def tell_of_hello(monitor: Monitor, callback: Any) -> Any:
+    """Have another function called with each reply to a monitor's hello; the one that it was."""
+    former, monitor._on_hello = monitor._on_hello, callback
+    return former
 
 
 def idle_sessions(client: AgnosticClient) -> Collection[ServerSession]:

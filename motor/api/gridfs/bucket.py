@@ -60,7 +60,7 @@ class AgnosticGridFSBucket(AgnosticBase):
             )
             bucket_name = collection
         if not isinstance(database, AgnosticDatabase):
-            raise TypeError(f"First argument to {type(self)} must be MotorDatabase, not {database!r}")
+            raise TypeError(f"First argument to {type(self).__name__} must be a database of Motor's, not {database!r}")
         root = database.get_collection(bucket_name, write_concern=write_concern, read_preference=read_preference)
         if not root.write_concern.acknowledged:
             raise ConfigurationError("write concern must be acknowledged")

@@ -83,7 +83,9 @@ class FileDocument(GridFile):
 
     def _opened(self, attribute: str) -> Mapping[str, Any]:
         if self._document is None:
-            raise InvalidOperation(f"You must call MotorGridOut.open() before accessing the {attribute} property")
+            raise InvalidOperation(
+                f"You must call {type(self).__name__}.open() before accessing the {attribute} property"
+            )
         return self._document
 
     def __getattr__(self, name: str) -> Any:

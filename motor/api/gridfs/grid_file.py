@@ -18,7 +18,9 @@ class GridFile(AgnosticBase):
 
     def __init__(self, root_collection: AgnosticCollection[Any], session: Any) -> None:
         if not isinstance(root_collection, AgnosticCollection):
-            raise TypeError(f"First argument to {type(self).__name__} must be MotorCollection, not {root_collection!r}")
+            raise TypeError(
+                f"First argument to {type(self).__name__} must be a collection of Motor's, not {root_collection!r}"
+            )
         self._client = root_collection.database.client
         self._timeout = root_collection._timeout
         disallow_transaction(session)

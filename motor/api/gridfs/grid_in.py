@@ -323,9 +323,9 @@ class AgnosticGridIn(GridFile):
             self._document_sent = False
         at_once = isinstance(error, Exception) and not isinstance(error, ConnectionFailure)
         self._failure = error if isinstance(error, Exception) else _cancelled(self._id)
-        executor = self._client._deployment.executor_in_use
-        if executor is not None and executor.owner.open:
-            cleaning_up = executor.owner.start(self._clean_up(), "motor clean-up")
+        owner = self._client._deployment.owner
+        if owner is not None and owner.open:
+            cleaning_up = owner.start(self._clean_up(), "motor clean-up")
             if at_once:
                 await asyncio.wait([cleaning_up])
 

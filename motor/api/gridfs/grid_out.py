@@ -347,7 +347,7 @@ class AgnosticGridOut(FileDocument):
         return False
 
     def flush(self) -> None:
-        """Nothing: there is nothing to be written.
+        """Does nothing, as there is nothing to be written.
 
         .. versionadded:: 4.0
         """

@@ -20,10 +20,10 @@ from motor.driver import timeouts
 from motor.driver.cmap.authentication_errors import explained
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure
-from motor.driver.cmap.handshake import hello_command
+from motor.driver.cmap.hello import hello_command
 from motor.driver.cmap.own_thread import call_in_own_thread
 from motor.driver.confidential import without_secrets
-from motor.driver.events.command import CommandMonitor
+from motor.driver.events.command import CommandPublisher
 from motor.driver.wire.header import next_request_id
 
 _SCRAM = ("DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256")
@@ -122,13 +122,13 @@ class _View:
         self._connection = connection
         self._options = options
         self._is_scram = is_scram
-        self._monitor = CommandMonitor(options.event_listeners, None)
+        self._events = CommandPublisher(options.event_listeners, None)
         self._loop = connection.loop
 
     @property
     def max_wire_version(self) -> int:
         """What the server speaks; PyMongo 4.16 still asks for it."""
-        return self._connection.max_wire_version
+        return self._connection.facts.max_wire_version
 
     def command(
         self, database: str, command: Mapping[str, Any], publish_events: bool = True, no_reauth: bool = True
@@ -168,26 +168,26 @@ class _View:
         self,
         database: str,
         command: dict[str, Any],
-        published: bool,
+        publish_events: bool,
         outcome: concurrent.futures.Future[dict[str, Any]],
     ) -> None:
-        monitored = None
-        if published and self._monitor.watched:
+        published = None
+        if publish_events and self._events.watched:
             request_id = next_request_id()
-            monitored = self._monitor.start(
+            published = self._events.start(
                 next(iter(command)), database, command, request_id, request_id, self._connection
             )
         try:
             reply = await self._connection.command(database, command, self._options.pool_options.connect_timeout)
         except BaseException as error:
-            if monitored is not None:
-                monitored.failed(error)
+            if published is not None:
+                published.failed(error)
             outcome.set_exception(error)
             if not isinstance(error, Exception):
                 raise
         else:
-            if monitored is not None:
-                monitored.succeeded(reply)
+            if published is not None:
+                published.succeeded(reply)
             outcome.set_result(reply)
 
     def _interrupted(self, how: str) -> Exception:

@@ -18,8 +18,6 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, OperationFailure, ProtocolError
 
 from motor._pymongo import (
-    MAX_BSON_SIZE,
-    MAX_WRITE_BATCH_SIZE,
     Address,
     check_command_response,
     is_readable,
@@ -39,6 +37,7 @@ from motor.driver.cmap.opening import open_transport, unanswered
 from motor.driver.cmap.socket_end import close_without_loop, descriptor_of, leave_to_parent
 from motor.driver.cmap.writing import PIECE, MessageWriter
 from motor.driver.owner import Owner
+from motor.driver.server_facts import ServerFacts
 from motor.driver.timeouts import LATE_TIMER_GRACE, Alarm, Timer
 from motor.driver.wire import op_msg
 from motor.driver.wire.compression import OP_COMPRESSED, Compressor
@@ -86,15 +85,9 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.checked_out = False
         self.watched = False
         self.idle_since = 0.0
-        self.max_bson_size = MAX_BSON_SIZE
-        self.max_write_batch_size = MAX_WRITE_BATCH_SIZE
-        self.max_wire_version = 0
-        self.is_replica_set_member = False
-        self.is_standalone = False
-        self.is_mongos = False
+        self.facts = ServerFacts()
         self.compressor: Compressor | None = None
         self.authentication: Authentication | None = None
-        self.supports_sessions = False
         self.server_connection_id: int | None = None
         self.service_id: ObjectId | None = None
         self.last_round_trip = 0.0
@@ -134,20 +127,20 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         if self._failure is not None:
             raise another(self._failure)
 
-    def send(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
-        """Send a whole message; the future gets its reply."""
+    def send(self, message: bytes | op_msg.Blocks, request_id: int) -> asyncio.Future[op_msg.Message]:
+        """Send a whole message, in one piece or in blocks; the future gets its reply."""
         if self._failure is not None:
             raise another(self._failure)
         reply = self._reply = self.loop.create_future()
         self._expected = request_id
-        if len(message) > PIECE or self._unsent:
+        if isinstance(message, list) or len(message) > PIECE or self._unsent:
             self._write_in_pieces(message)
         else:
             transport: Any = self._transport
             transport.write(message)
         return reply
 
-    def send_exhaust(self, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
+    def send_exhaust(self, message: bytes | op_msg.Blocks, request_id: int) -> asyncio.Future[op_msg.Message]:
         """Send a whole message, to which the server may stream replies: :meth:`next_reply` has those that follow."""
         self._streaming = True
         return self.send(message, request_id)
@@ -196,7 +189,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             self._settled = self.loop.create_future()
         return self._settled
 
-    async def send_unacknowledged(self, message: bytes, timeout: float | None = None) -> None:
+    async def send_unacknowledged(self, message: bytes | op_msg.Blocks, timeout: float | None = None) -> None:
         """Send a message that has no reply; wait while the transport's buffer is full, for `timeout` seconds at most.
 
         Whoever gives up closes the connection. The next one would have to wait behind what is unsent, and the server
@@ -453,7 +446,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
 
     def refusal(self, error: ProtocolError) -> ProtocolError:
         """Close, and the exception for what came, which is not what the protocol allows."""
-        hint = "" if self.max_wire_version else ANOTHER_SERVER
+        hint = "" if self.facts.max_wire_version else ANOTHER_SERVER
         failure = ProtocolError(f"{format_address(self.address)}: {error}{hint}")
         self.close(failure)
         return failure

@@ -5,46 +5,18 @@ Source: the MongoDB specification "MongoDB Handshake".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pymongo.client_options import ClientOptions
 from pymongo.errors import ConfigurationError
 from pymongo.hello import Hello
-from pymongo.server_type import SERVER_TYPE
 
-from motor._pymongo import add_server_api, client_metadata, compressor_for, compressors_of
+from motor._pymongo import client_metadata, compressor_for, compressors_of
+from motor.driver.cmap.authentication import Authentication
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.server_hello import read_hello
+from motor.driver.cmap.hello import hello_command, read_hello
 from motor.driver.confidential import confidential
-
-if TYPE_CHECKING:
-    from motor.driver.cmap.authentication import Authentication
-
-_BACKPRESSURE = "2"
-"""Says that the client knows what to do with the errors of an overloaded server. Source: the MongoDB specification
-"Client Backpressure".
-"""
-
-_REPLICA_SET_MEMBERS = (
-    SERVER_TYPE.RSPrimary,
-    SERVER_TYPE.RSSecondary,
-    SERVER_TYPE.RSArbiter,
-    SERVER_TYPE.RSOther,
-    SERVER_TYPE.RSGhost,
-)
-
-
-def hello_command(options: ClientOptions, hello_ok: bool) -> dict[str, Any]:
-    """The hello command, under the name that the server is known to understand."""
-    pool_options = options.pool_options
-    command: dict[str, Any]
-    if hello_ok or pool_options.server_api or options.load_balanced:
-        command = {"hello": 1}
-    else:
-        command = {"ismaster": 1, "helloOk": True}
-    command["backpressure"] = _BACKPRESSURE
-    add_server_api(command, pool_options.server_api)
-    return command
+from motor.driver.server_facts import ServerFacts
 
 
 async def shake_hands(
@@ -61,13 +33,7 @@ async def shake_hands(
             "Driver attempted to initialize in load balancing mode, but the server does not support this mode"
         )
     connection.service_id = hello.service_id
-    connection.max_bson_size = hello.max_bson_size
-    connection.max_write_batch_size = hello.max_write_batch_size
-    connection.max_wire_version = hello.max_wire_version
-    connection.is_replica_set_member = hello.server_type in _REPLICA_SET_MEMBERS
-    connection.is_mongos = hello.server_type == SERVER_TYPE.Mongos
-    connection.is_standalone = hello.server_type == SERVER_TYPE.Standalone
-    connection.supports_sessions = hello.logical_session_timeout_minutes is not None and hello.is_readable
+    connection.facts = ServerFacts.of(hello)
     connection.server_connection_id = hello.connection_id
     if authentication is not None:
         connection.compressor = compressor_for(options, hello.compressors)

@@ -31,7 +31,7 @@ class OpeningSockets:
         self._sockets.add(sock)
 
     def close(self) -> None:
-        """Nothing: the tasks do it."""
+        """Leave it to the tasks, which are cancelled when the loop has another turn."""
 
     def drop(self) -> None:
         """Close the sockets, although the loop does not run."""

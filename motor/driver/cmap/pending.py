@@ -20,7 +20,6 @@ from motor.driver.cmap.errors import mark_overloaded
 from motor.driver.cmap.generations import Generations
 from motor.driver.cmap.handshake import shake_hands
 from motor.driver.owner import Owner
-from motor.driver.wire.reader import MAX_MESSAGE_SIZE
 
 SLOW = 1.0
 """Seconds after which nobody counts on a connection that is still being opened: who waits gets another."""
@@ -127,7 +126,7 @@ async def establish(connection: Connection, options: ClientOptions, generations:
     authentication = Authentication(connection, options)
     try:
         await connection.open()
-        hello = await shake_hands(connection, options, authentication)
+        await shake_hands(connection, options, authentication)
     except AutoReconnect as error:
         mark_overloaded(error)
         raise
@@ -137,5 +136,5 @@ async def establish(connection: Connection, options: ClientOptions, generations:
     # The server may have closed it as soon as it knew who we are.
     connection.check_open()
     connection.authentication = authentication
-    # It is no stranger any more. No server takes more, and one that says so could make us set aside gigabytes.
-    connection.max_message_size = min(hello.max_message_size, MAX_MESSAGE_SIZE)
+    # It is no stranger any more.
+    connection.max_message_size = connection.facts.max_message_size

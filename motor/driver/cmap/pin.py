@@ -4,20 +4,9 @@ a transaction.
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING
-
 from motor.driver.cmap.connection import Connection
-
-if TYPE_CHECKING:
-    from motor.driver.cmap.pool import Pool
-
-
-class PinHolder(Enum):
-    """What may keep a connection to itself behind a load balancer."""
-
-    CURSOR = "cursor"
-    TRANSACTION = "transaction"
+from motor.driver.cmap.pin_holder import PinHolder
+from motor.driver.cmap.pool import Pool
 
 
 class Pin:

@@ -26,9 +26,9 @@ from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import connection_failure
 from motor.driver.cmap.generations import Generations
 from motor.driver.cmap.pending import PendingConnections, establish
-from motor.driver.cmap.pin import PinHolder
+from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.cmap.wait_queue import Waiter, WaitQueue, waited_too_long
-from motor.driver.events.pool import PoolMonitor
+from motor.driver.events.pool import PoolPublisher
 from motor.driver.owner import Owner
 
 DRAIN_TIMEOUT = 5.0
@@ -59,7 +59,7 @@ class Pool:
         self,
         address: Address,
         options: ClientOptions,
-        monitor: PoolMonitor,
+        events: PoolPublisher,
         on_error: Callable[[Exception, Connection], None],
         owner: Owner,
     ) -> None:
@@ -69,7 +69,7 @@ class Pool:
         self.generations = Generations()
         self.pinned = dict.fromkeys(PinHolder, 0)
         pool_options = options.pool_options
-        self._monitor = monitor
+        self._events = events
         self._on_error = on_error
         self._owner = owner
         self._max_size = pool_options.max_pool_size or float("inf")
@@ -87,7 +87,7 @@ class Pool:
         self._next_connection_id = 1
         self._state = _State.PAUSED
         self._ended = False
-        monitor.pool_created(non_default_pool_options(options))
+        events.pool_created(non_default_pool_options(options))
 
     @property
     def size(self) -> int:
@@ -103,13 +103,13 @@ class Pool:
         """The server is known to be there: connections may be opened."""
         if self._state is _State.PAUSED:
             self._state = _State.READY
-            self._monitor.pool_ready()
+            self._events.pool_ready()
             if self._min_size or self._max_idle_time is not None:
                 self._maintain()
 
     def take(self) -> Connection | None:
         """An idle connection, the one used last, without waiting; ``None`` if it takes :meth:`check_out` to get one."""
-        if self._monitor.watched:
+        if self._events.watched:
             return None
         return self._pop_idle()
 
@@ -121,23 +121,23 @@ class Pool:
         :class:`~pymongo.errors.OperationFailure`.
         """
         started = time.monotonic()
-        self._monitor.check_out_started()
+        self._events.check_out_started()
         try:
             connection = self._pop_idle() or await self._wait_for_connection()
         except BaseException as error:
-            self._monitor.check_out_failed(self._failure_reason(error), time.monotonic() - started)
+            self._events.check_out_failed(self._failure_reason(error), time.monotonic() - started)
             raise
-        self._monitor.checked_out(connection.id, time.monotonic() - started)
-        connection.watched = self._monitor.watched
+        self._events.checked_out(connection.id, time.monotonic() - started)
+        connection.watched = self._events.watched
         return connection
 
     def check_out_idle(self) -> Connection | None:
         """An idle connection, if there is one, for what must not wait."""
         connection = self._pop_idle()
         if connection is not None:
-            self._monitor.check_out_started()
-            self._monitor.checked_out(connection.id, 0.0)
-            connection.watched = self._monitor.watched
+            self._events.check_out_started()
+            self._events.checked_out(connection.id, 0.0)
+            connection.watched = self._events.watched
         return connection
 
     def check_in(self, connection: Connection) -> None:
@@ -147,9 +147,9 @@ class Pool:
         connection.checked_out = False
         if connection.watched:
             connection.watched = False
-            self._monitor.checked_in(connection.id)
+            self._events.checked_in(connection.id)
         if connection.closed:
-            self._monitor.connection_closed(connection.id, self._reason_for_failure)
+            self._events.connection_closed(connection.id, self._reason_for_failure)
         elif self._ended:
             self._close(connection, ConnectionClosedReason.POOL_CLOSED)
         elif self.generations.is_stale(connection.generation, connection.service_id):
@@ -177,7 +177,7 @@ class Pool:
             self._stop_timers()
             self._opening.give_up(0)
         if was_ready:
-            self._monitor.pool_cleared(service_id, interrupt)
+            self._events.pool_cleared(service_id, interrupt)
         for connection in [*self._idle, *self._draining]:
             if self.generations.is_stale(connection.generation, connection.service_id):
                 self._close(connection, ConnectionClosedReason.STALE)
@@ -192,7 +192,7 @@ class Pool:
         """
         if not self._ended:
             self._end(_State.REMOVED)
-            self._monitor.pool_closed()
+            self._events.pool_closed()
 
     def close(self) -> None:
         """Close every connection, and refuse all who wait or come later."""
@@ -202,7 +202,7 @@ class Pool:
             for connection in list(self._open):
                 connection.close()
             if previous is not _State.REMOVED:
-                self._monitor.pool_closed()
+                self._events.pool_closed()
 
     def _end(self, state: _State) -> None:
         self._state = state
@@ -282,13 +282,13 @@ class Pool:
         connection.on_closed = None
         connection.close()
         self._forget(connection)
-        self._monitor.connection_closed(connection.id, reason)
+        self._events.connection_closed(connection.id, reason)
 
     def _lost(self, connection: Connection) -> None:
         """A connection has closed by itself; one in use is reported when it is returned."""
         self._forget(connection)
         if not connection.checked_out:
-            self._monitor.connection_closed(connection.id, ConnectionClosedReason.ERROR)
+            self._events.connection_closed(connection.id, ConnectionClosedReason.ERROR)
         self._provide()
 
     def _interrupt(self) -> None:
@@ -349,7 +349,7 @@ class Pool:
         connection = Connection(self.address, self.options, self._owner, self._next_connection_id, generation)
         self._next_connection_id += 1
         started = time.monotonic()
-        self._monitor.connection_created(connection.id)
+        self._events.connection_created(connection.id)
         try:
             await establish(connection, self.options, self.generations)
         except GeneratorExit:
@@ -357,14 +357,14 @@ class Pool:
             raise
         except BaseException as error:
             connection.close()
-            self._monitor.connection_closed(connection.id, self._reason_for_failure)
+            self._events.connection_closed(connection.id, self._reason_for_failure)
             if not isinstance(error, Exception):
                 raise
             if not self._opening.running.given_up:
                 self._waiters.fail_first(error)
             self._on_error(error, connection)
         else:
-            self._monitor.connection_ready(connection.id, time.monotonic() - started)
+            self._events.connection_ready(connection.id, time.monotonic() - started)
             self._opening.opened()
             connection.on_closed = self._lost
             connection.on_rest = self._drained

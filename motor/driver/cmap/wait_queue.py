@@ -13,7 +13,7 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import WaitQueueTimeoutError
 
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.pin import PinHolder
+from motor.driver.cmap.pin_holder import PinHolder
 
 Waiter = asyncio.Future[Connection]
 

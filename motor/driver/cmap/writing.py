@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from motor.driver.wire.op_msg import Blocks
+
 PIECE = 256 * 1024
 """Messages larger than this, in bytes, are handed to the transport piece by piece. Of a whole one it would copy what it
 cannot send at once; with TLS it would also encrypt all of it before the event loop has its next turn.
@@ -41,9 +43,10 @@ class MessageWriter:
         else:
             self._wake_writer()
 
-    def _write_in_pieces(self, message: bytes) -> None:
-        self._unsent.append(memoryview(message))
-        if len(self._unsent) == 1:
+    def _write_in_pieces(self, message: bytes | Blocks) -> None:
+        under_way = bool(self._unsent)
+        self._unsent.extend(map(memoryview, [message] if isinstance(message, bytes) else message))
+        if not under_way:
             self._write_piece()
 
     def _write_piece(self) -> None:

@@ -9,13 +9,13 @@ from pymongocrypt.mongocrypt import MongoCrypt, MongoCryptContext
 from pymongocrypt.options import MongoCryptOptions
 
 from motor.driver.confidential import confidential
-from motor.driver.deployment import Deployment
 from motor.driver.encryption.errors import encryption_errors
 from motor.driver.encryption.key_vault import KeyVault
 from motor.driver.encryption.kms import Kms
 from motor.driver.encryption.library import Library
 from motor.driver.encryption.mongocryptd import Mongocryptd
 from motor.driver.encryption.state_machine import StateMachine
+from motor.driver.execution.deployment import Deployment
 
 
 class AutoEncrypter:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from motor.driver.cursors import ServerCursor
-from motor.driver.deployment import Deployment
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.collections import ListCollections
 from motor.driver.operations.operation import Operation, Target
-
-Result = TypeVar("Result")
+from motor.driver.operations.reply import Batch
 
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 """Documents that are not decoded."""
 
 
-async def execute(deployment: Deployment, operation: Operation[Result]) -> Result:
-    """Run `operation`; its result."""
-    operation.prepare()
-    executor = deployment.executor() or await deployment.resolve()
-    return await executor.execute(operation)
-
-
-async def read_all(deployment: Deployment, opening: Operation[dict[str, Any]]) -> list[bytes]:
+async def read_all(deployment: Deployment, opening: Operation[Batch]) -> list[bytes]:
     """Every document of the cursor that `opening` opens, as BSON."""
     cursor = ServerCursor(deployment, opening)
     found: list[bytes] = []
@@ -45,7 +37,7 @@ class ListRawCollections(ListCollections):
     __slots__ = ()
 
     @property
-    def reply_codec(self) -> CodecOptions[Any]:
+    def documents_codec(self) -> CodecOptions[Any]:
         """Nothing is decoded that nobody looks at."""
         return RAW
 

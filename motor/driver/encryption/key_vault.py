@@ -9,8 +9,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor.driver.deployment import Deployment
-from motor.driver.encryption.commands import RAW, execute, read_all
+from motor.driver.encryption.commands import RAW, read_all
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.find import Find, Query
 from motor.driver.operations.insert import InsertOne
 from motor.driver.operations.operation import Target
@@ -51,7 +51,7 @@ class DeployedKeyVault:
     async def insert(self, data_key: bytes) -> Binary:
         """Keep a data key; its ``_id``."""
         document = RawBSONDocument(data_key)
-        await execute(self._deployment, InsertOne(self._target, document))
+        await self._deployment.execute(InsertOne(self._target, document))
         return _id_of(document)
 
 

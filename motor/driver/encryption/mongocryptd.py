@@ -8,8 +8,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import ServerSelectionTimeoutError
 
 from motor._pymongo import spawn_daemon
-from motor.driver.deployment import Deployment
-from motor.driver.encryption.commands import RAW, execute
+from motor.driver.encryption.commands import RAW
+from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.operation import Target
 from motor.driver.operations.run_command import RunCommand
 from motor.driver.threads import APPLICATION
@@ -47,7 +47,7 @@ class Mongocryptd:
 
     async def _ask(self, database: str, command: bytes) -> bytes:
         operation = Mark(Target(database, codec_options=RAW), dict(RawBSONDocument(command)), 1, {})
-        reply: RawBSONDocument = await execute(self._deployment, operation)
+        reply: RawBSONDocument = await self._deployment.execute(operation)
         return bytes(reply.raw)
 
     async def _spawn(self) -> None:

@@ -18,11 +18,11 @@ from pymongocrypt.mongocrypt import MongoCryptContext
 
 from motor._pymongo import kms_credentials
 from motor.driver import timeouts
-from motor.driver.deployment import Deployment
 from motor.driver.encryption.commands import collection_info
 from motor.driver.encryption.key_vault import KeyVault
 from motor.driver.encryption.kms import Kms
 from motor.driver.encryption.mongocryptd import Mongocryptd
+from motor.driver.execution.deployment import Deployment
 from motor.driver.threads import APPLICATION, WORK
 
 T = TypeVar("T")

@@ -1,5 +1,6 @@
-"""Monitoring: PyMongo's events for PyMongo's listeners, and the structured log lines of the specifications.
+"""PyMongo's events for PyMongo's listeners, and the structured log lines of the specifications.
 
-Each module has one class that knows what happened where, publishes it and logs it. With no listener and no debug
-logging nothing of it runs: the engine asks ``watched`` first.
+Each module has a class with a method for each thing that happens: it tells the listeners, and the log. Without a
+listener, and without a log at debug level, none of a command or of a selection is called: the engine asks ``watched``
+first.
 """

@@ -23,8 +23,8 @@ from motor.driver.events.publishing import listeners_of, log, publish
 _logger = logging.getLogger("pymongo.command")
 
 
-class Connection(Protocol):
-    """What is told of the connection that a command goes over."""
+class ConnectionDetails(Protocol):
+    """What events and log lines say of the connection that a command goes over."""
 
     id: int
     address: Address
@@ -32,19 +32,18 @@ class Connection(Protocol):
     service_id: ObjectId | None
 
 
-class CommandMonitor:
-    """Tells a client's listeners and the log of its commands."""
+class CommandPublisher:
+    """Tells a client's listeners and the log of its commands; the log only if it has the `client_id`."""
 
     __slots__ = ("_client_id", "_listeners")
 
     def __init__(self, listeners: Sequence[object], client_id: ObjectId | None) -> None:
-        """Without a client's id nothing is logged."""
         self._listeners = listeners_of(CommandListener, listeners)
         self._client_id = client_id
 
     @property
     def watched(self) -> bool:
-        """Whether anybody wants to know."""
+        """Whether there is a listener, or the log is at debug level."""
         return bool(self._listeners) or _logger.isEnabledFor(logging.DEBUG)
 
     def start(
@@ -54,15 +53,15 @@ class CommandMonitor:
         command: dict[str, Any],
         request_id: int,
         operation_id: int,
-        connection: Connection,
-    ) -> MonitoredCommand:
-        """Tell that a command is about to be sent."""
-        return MonitoredCommand(
+        connection: ConnectionDetails,
+    ) -> PublishedCommand:
+        """A command is about to be sent. How it ends is for the result to tell."""
+        return PublishedCommand(
             self._listeners, self._client_id, name, database, command, request_id, operation_id, connection
         )
 
     def retrying(self, name: str, operation_id: int | None, attempt: int, is_read: bool) -> None:
-        """Tell the log that an operation is tried again."""
+        """An operation is tried again: a line in the log, for which there is no event."""
         if _logger.isEnabledFor(logging.DEBUG):
             kind = "read" if is_read else "write"
             log(
@@ -74,8 +73,8 @@ class CommandMonitor:
             )
 
 
-class MonitoredCommand:
-    """One command under way, between its started event and its last one."""
+class PublishedCommand:
+    """Tells the listeners and the log of one command: how it began, when it is made, and how it ended."""
 
     __slots__ = (
         "_client_id",
@@ -98,7 +97,7 @@ class MonitoredCommand:
         command: dict[str, Any],
         request_id: int,
         operation_id: int,
-        connection: Connection,
+        connection: ConnectionDetails,
     ) -> None:
         self._listeners = listeners
         self._client_id = client_id
@@ -125,7 +124,7 @@ class MonitoredCommand:
         self._started = time.monotonic()
 
     def succeeded(self, reply: Any) -> None:
-        """Tell that the server replied, and did what it was told."""
+        """The server has replied, and done what it was told."""
         duration = datetime.timedelta(seconds=time.monotonic() - self._started)
         self._log("Command succeeded", durationMS=duration, reply=reply, speculative_authenticate=self._secret)
         if self._listeners:
@@ -146,7 +145,7 @@ class MonitoredCommand:
                 publish(listener.succeeded, event)
 
     def failed(self, error: BaseException) -> None:
-        """Tell that the server refused, or that no reply came."""
+        """The server has refused, or no reply came."""
         duration = datetime.timedelta(seconds=time.monotonic() - self._started)
         failure: Any = {"errmsg": str(error), "errtype": type(error).__name__}
         refused = isinstance(error, (NotPrimaryError, OperationFailure))

@@ -39,7 +39,7 @@ _REASONS = {
 }
 
 
-class PoolMonitor:
+class PoolPublisher:
     """Tells a client's listeners and the log of one pool. Durations are in seconds."""
 
     __slots__ = ("_address", "_client_id", "_listeners")
@@ -51,26 +51,28 @@ class PoolMonitor:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody wants to know."""
+        """Whether there is a listener, or the log is at debug level."""
         return bool(self._listeners) or _logger.isEnabledFor(logging.DEBUG)
 
     def pool_created(self, options: dict[str, Any]) -> None:
-        """There is a pool, with these options that are not the defaults."""
+        """The pool has been made, with these options that are not the defaults."""
         self._publish("pool_created", PoolCreatedEvent, options)
         self._log("Connection pool created", **options)
 
     def pool_ready(self) -> None:
-        """Its connections may be opened and checked out."""
+        """The server is known to be there: connections may be opened and checked out."""
         self._publish("pool_ready", PoolReadyEvent)
         self._log("Connection pool ready")
 
     def pool_cleared(self, service_id: ObjectId | None, interrupt: bool) -> None:
-        """Its connections are stale."""
+        """The connections are stale, or those to one service behind a load balancer; with `interrupt` those in use are
+        closed at once.
+        """
         self._publish("pool_cleared", PoolClearedEvent, service_id, interrupt)
         self._log("Connection pool cleared", serviceId=service_id)
 
     def pool_closed(self) -> None:
-        """It is no more."""
+        """The pool has been closed."""
         self._publish("pool_closed", PoolClosedEvent)
         self._log("Connection pool closed")
 
@@ -80,32 +82,34 @@ class PoolMonitor:
         self._log("Connection created", driverConnectionId=connection_id)
 
     def connection_ready(self, connection_id: int, duration: float) -> None:
-        """A connection has been opened, has shaken hands and is authenticated."""
+        """A connection has been opened and authenticated."""
         self._publish("connection_ready", ConnectionReadyEvent, connection_id, duration)
         self._log("Connection ready", driverConnectionId=connection_id, durationMS=duration * 1000)
 
     def connection_closed(self, connection_id: int, reason: str) -> None:
-        """A connection is closed."""
+        """A connection is closed; `reason` is one of :class:`~pymongo.monitoring.ConnectionClosedReason`."""
         self._publish("connection_closed", ConnectionClosedEvent, connection_id, reason)
         self._log("Connection closed", driverConnectionId=connection_id, reason=_REASONS[reason], error=reason)
 
     def check_out_started(self) -> None:
-        """Somebody wants a connection."""
+        """An operation asks for a connection."""
         self._publish("connection_check_out_started", ConnectionCheckOutStartedEvent)
         self._log("Connection checkout started")
 
     def checked_out(self, connection_id: int, duration: float) -> None:
-        """They have one."""
+        """An operation is given a connection, after `duration` seconds."""
         self._publish("connection_checked_out", ConnectionCheckedOutEvent, connection_id, duration)
         self._log("Connection checked out", driverConnectionId=connection_id, durationMS=duration * 1000)
 
     def check_out_failed(self, reason: str, duration: float) -> None:
-        """They get none."""
+        """An operation gets no connection; `reason` is one of
+        :class:`~pymongo.monitoring.ConnectionCheckOutFailedReason`.
+        """
         self._publish("connection_check_out_failed", ConnectionCheckOutFailedEvent, reason, duration)
         self._log("Connection checkout failed", reason=_REASONS[reason], error=reason, durationMS=duration * 1000)
 
     def checked_in(self, connection_id: int) -> None:
-        """They have given it back."""
+        """An operation gives its connection back."""
         self._publish("connection_checked_in", ConnectionCheckedInEvent, connection_id)
         self._log("Connection checked in", driverConnectionId=connection_id)
 

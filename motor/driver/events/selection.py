@@ -15,7 +15,7 @@ _logger = logging.getLogger("pymongo.serverSelection")
 
 
 class SelectionLog:
-    """The lines of one selection, for one operation."""
+    """Tells the log of one selection, for one operation."""
 
     __slots__ = ("_client_id", "_operation", "_operation_id", "_selector")
 
@@ -27,23 +27,23 @@ class SelectionLog:
 
     @staticmethod
     def watched() -> bool:
-        """Whether anybody wants to know."""
+        """Whether the log is at debug level."""
         return _logger.isEnabledFor(logging.DEBUG)
 
     def started(self, description: TopologyDescription) -> None:
-        """A server is looked for."""
+        """A server is looked for, among those of `description`."""
         self._log("Server selection started", description)
 
     def waiting(self, description: TopologyDescription, remaining: float) -> None:
-        """None is there; `remaining` seconds are left to find one."""
+        """There is no suitable server yet; `remaining` seconds are left to find one."""
         self._log("Waiting for suitable server to become available", description, remainingTimeMS=int(remaining * 1000))
 
     def succeeded(self, description: TopologyDescription, address: Address) -> None:
-        """One is found."""
+        """A suitable server has been found."""
         self._log("Server selection succeeded", description, serverHost=address[0], serverPort=address[1])
 
     def failed(self, description: TopologyDescription, failure: str) -> None:
-        """None was found in time."""
+        """No suitable server was found in time."""
         self._log("Server selection failed", description, failure=failure)
 
     def _log(self, message: str, description: TopologyDescription, **fields: Any) -> None:

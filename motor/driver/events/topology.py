@@ -31,8 +31,11 @@ from motor.driver.events.publishing import listeners_of, log, publish
 _logger = logging.getLogger("pymongo.topology")
 
 
-class TopologyMonitor:
-    """Tells a client's listeners and the log of its topology and servers, and of the checks of those. Seconds."""
+class TopologyPublisher:
+    """Tells a client's listeners and the log of its topology and servers, and of the checks of those.
+
+    Durations are in seconds.
+    """
 
     __slots__ = ("_heartbeat", "_server", "_topology", "_topology_id")
 
@@ -43,13 +46,13 @@ class TopologyMonitor:
         self._heartbeat = listeners_of(ServerHeartbeatListener, listeners)
 
     def opened(self) -> None:
-        """Discovery starts."""
+        """Discovery has started."""
         self._log("Starting topology monitoring")
         for topology_listener in self._topology:
             publish(topology_listener.opened, TopologyOpenedEvent(self._topology_id))
 
     def changed(self, previous: TopologyDescription, new: TopologyDescription) -> None:
-        """Something about the deployment is different."""
+        """What is known of the deployment has changed."""
         for listener in self._topology:
             publish(listener.description_changed, TopologyDescriptionChangedEvent(previous, new, self._topology_id))
         if _logger.isEnabledFor(logging.DEBUG):
@@ -62,32 +65,32 @@ class TopologyMonitor:
         self._log("Stopped topology monitoring")
 
     def server_opened(self, address: Address) -> None:
-        """A server is monitored."""
+        """A server has become a part of the topology, and is monitored from now on."""
         self._log("Starting server monitoring", address)
         for listener in self._server:
             publish(listener.opened, ServerOpeningEvent(address, self._topology_id))
 
     def server_changed(self, previous: ServerDescription, new: ServerDescription) -> None:
-        """Something about a server is different."""
+        """What is known of a server has changed."""
         for listener in self._server:
             event = ServerDescriptionChangedEvent(previous, new, new.address, self._topology_id)
             publish(listener.description_changed, event)
 
     def server_closed(self, address: Address) -> None:
-        """A server is not monitored any more."""
+        """A server is no part of the topology any more."""
         for listener in self._server:
             publish(listener.closed, ServerClosedEvent(address, self._topology_id))
         self._log("Stopped server monitoring", address)
 
     def heartbeat_started(self, address: Address, awaited: bool) -> None:
-        """A server is about to be asked; `awaited` if it may answer when it has something to say."""
+        """A server is about to be checked; `awaited` if it answers only when something changes, or after a while."""
         for listener in self._heartbeat:
             publish(listener.started, ServerHeartbeatStartedEvent(address, awaited))
 
     def heartbeat_sent(
         self, address: Address, awaited: bool, connection_id: int, server_connection_id: int | None
     ) -> None:
-        """It is being asked, on that connection."""
+        """The check goes over this connection: a line in the log, for which there is no event."""
         self._log(
             "Server heartbeat started",
             address,
@@ -104,7 +107,7 @@ class TopologyMonitor:
         connection_id: int,
         server_connection_id: int | None,
     ) -> None:
-        """It has answered."""
+        """A server has answered a check, after `duration` seconds."""
         for listener in self._heartbeat:
             event = ServerHeartbeatSucceededEvent(duration, hello, address, hello.awaitable)
             publish(listener.succeeded, event)
@@ -121,7 +124,7 @@ class TopologyMonitor:
     def heartbeat_failed(
         self, address: Address, duration: float, error: Exception, awaited: bool, connection_id: int
     ) -> None:
-        """It has not."""
+        """A check has failed: no answer came, or no connection could be opened."""
         for listener in self._heartbeat:
             publish(listener.failed, ServerHeartbeatFailedEvent(duration, error, address, awaited))
         self._log(

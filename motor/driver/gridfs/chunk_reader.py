@@ -11,7 +11,7 @@ from gridfs.errors import CorruptGridFile
 from pymongo.errors import CursorNotFound, ProtocolError
 
 from motor.driver.cursors import ServerCursor
-from motor.driver.deployment import Deployment
+from motor.driver.execution.deployment import Deployment
 from motor.driver.gridfs.stored_file import StoredFile
 from motor.driver.operations.find import Find, Query
 from motor.driver.operations.operation import Target
@@ -43,7 +43,7 @@ class ChunkCursor(ServerCursor):
         while batch:
             # Little by little: a small compressed reply may hold millions.
             self.documents.extend(batch.cut(_CUT_SIZE))
-            if len(self.documents) > self.batch_size:
+            if self.batch_size is not None and len(self.documents) > self.batch_size:
                 raise ProtocolError(f"the server sent more than the {self.batch_size} chunks that it was asked for")
         self.retrieved += len(self.documents)
 
@@ -175,7 +175,7 @@ class ChunkReader:
             selected["n"] = {"$gte": self.number}
         query = Query(selected, batch_size=self._first_batch_size, options={"sort": {"n": 1}})
         cursor = ChunkCursor(self._deployment, Find(self._target, query))
-        cursor.configure(0, self._batch_size, None, None)
+        cursor.batch_size = self._batch_size
         cursor.use_session(session)
         cursor.reads_ahead = not self._frugal and self._first_batch_size == self._batch_size
         return cursor

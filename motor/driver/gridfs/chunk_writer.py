@@ -10,12 +10,11 @@ from bson.objectid import ObjectId
 from gridfs.errors import FileExists
 from pymongo.errors import DuplicateKeyError
 
-from motor.driver.deployment import Deployment
-from motor.driver.execution import Execution
+from motor.driver.execution.deployment import Deployment
+from motor.driver.object_ids import new_object_id
 from motor.driver.operations.delete import Delete
 from motor.driver.operations.insert import InsertOne
 from motor.driver.operations.insert_chunks import InsertChunks
-from motor.driver.operations.object_ids import new_object_id
 from motor.driver.operations.operation import Operation, Target
 from motor.driver.sessions.session import Session
 
@@ -102,7 +101,7 @@ class ChunkWriter:
         if self._ids is not None:
             lowest, highest = self._ids
             ours = {"files_id": {"$eq": self._file_id}, "_id": {"$gte": lowest, "$lte": highest}}
-            await self._run(Delete(self._target, ours, multi=True), session)
+            await self._deployment.execute(Delete(self._target, ours, multi=True), session)
 
     async def _add(self, chunk: bytearray | memoryview) -> None:
         self._batch.append(chunk)
@@ -146,15 +145,8 @@ class ChunkWriter:
         if self._failure is not None:
             raise self._failure
 
-    async def _insert(self, operation: InsertChunks | InsertOne, session: Session | None) -> None:
+    async def _insert(self, operation: Operation[Any], session: Session | None) -> None:
         try:
-            await self._run(operation, session)
+            await self._deployment.execute(operation, session)
         except DuplicateKeyError as error:
             raise FileExists(f"file with _id {self._file_id!r} already exists") from error
-
-    async def _run(self, operation: Operation[Any], session: Session | None) -> None:
-        if session is not None:
-            operation.enter(session)
-        operation.prepare()
-        executor = self._deployment.executor() or await self._deployment.resolve()
-        await executor.run(Execution(operation, session))

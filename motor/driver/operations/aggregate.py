@@ -6,7 +6,6 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from bson.codec_options import CodecOptions
 from pymongo.errors import ConfigurationError
 from pymongo.read_preferences import ReadPreference
 
@@ -20,24 +19,24 @@ from motor._pymongo import (
     validate_list,
     validate_non_negative_integer_or_none,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
-    CURSOR_FIELDS,
     Command,
+    CursorPlan,
     Document,
     ReadOperation,
     RetryOptions,
+    Selector,
     Target,
     add_read_concern,
     add_write_concern,
-    read_cursor,
 )
-from motor.driver.sdam.selection import Selector
+from motor.driver.operations.reply import Batch, Reply, read_batch
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
-class Aggregate(ReadOperation[dict[str, Any]]):
-    """Run a pipeline: the result is the reply's ``cursor`` document.
+class Aggregate(ReadOperation[Batch]):
+    """Run a pipeline: the result is its first batch.
 
     `options` are the command's own: allowDiskUse, maxTimeMS, hint and so on. The pipeline runs over the whole database
     if the target names no collection.
@@ -54,7 +53,8 @@ class Aggregate(ReadOperation[dict[str, Any]]):
     _preference: ReadPreferenceMode | None = None
 
     name = "aggregate"
-    reply_fields = CURSOR_FIELDS
+    opens_cursor = True
+    returns_batch = True
     raises_write_concern_error = True
     always_retryable = False
 
@@ -93,11 +93,6 @@ class Aggregate(ReadOperation[dict[str, Any]]):
         """Chooses among the servers."""
         return self.read_preference
 
-    @property
-    def reply_codec(self) -> CodecOptions[Any]:
-        """The user's: the batch holds the user's documents."""
-        return self.target.codec_options
-
     def prepare(self) -> None:
         """Check the arguments, and take those out of the options that are not the command's."""
         options = self.options
@@ -114,7 +109,7 @@ class Aggregate(ReadOperation[dict[str, Any]]):
         self.collation = validate_collation_or_none(options.pop("collation", self.collation))
         self.max_await_time_ms = options.pop("maxAwaitTimeMS", self.max_await_time_ms)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{aggregate: <collection or 1>, pipeline: [...], cursor: {...}}``."""
         command: Command = {"aggregate": self.target.collection or 1, "pipeline": self.pipeline}
         command.update(self.options)
@@ -134,11 +129,16 @@ class Aggregate(ReadOperation[dict[str, Any]]):
             command["collation"] = self.collation
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document; an empty one for an unacknowledged write."""
-        if "cursor" not in reply:
-            return {"id": 0, "firstBatch": [], "ns": self.target.namespace}
-        return read_cursor(reply)
+    def cursor_plan(self) -> CursorPlan:
+        """As the command says; a batch of one would close the cursor on servers of old, so two is the least."""
+        batch_size = 2 if self.batch_size == 1 else self.batch_size or 0
+        return CursorPlan(0, batch_size, self.max_await_time_ms, self.comment or self.options.get("comment"))
+
+    def result(self, reply: Reply) -> Batch:
+        """The first batch; nothing for an unacknowledged write."""
+        if "cursor" not in reply.document:
+            return Batch(0, [], self.target.namespace)
+        return read_batch(reply)
 
 
 class AggregateRaw(Aggregate):

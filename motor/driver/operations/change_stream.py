@@ -8,9 +8,10 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.operation import Command
+from motor.driver.operations.reply import Batch, Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -20,13 +21,13 @@ class OpenChangeStream(Aggregate):
     stage: Mapping[str, Any] = field(default_factory=dict)
     operation_time: Timestamp | None = None
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{aggregate: ..., pipeline: [{$changeStream: ...}, ...]}``."""
-        command = Aggregate.command(self, connection)
+        command = Aggregate.command(self, facts)
         command["pipeline"] = [{"$changeStream": self.stage}, *self.pipeline]
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document."""
-        self.operation_time = reply.get("operationTime")
+    def result(self, reply: Reply) -> Batch:
+        """The first batch."""
+        self.operation_time = reply.document.get("operationTime")
         return Aggregate.result(self, reply)

@@ -14,18 +14,18 @@ from motor._pymongo import (
     validate_collation_or_none,
     validate_is_mapping,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
-    CURSOR_FIELDS,
     NAMESPACE_NOT_FOUND,
     AdminOperation,
     Command,
+    CursorPlan,
     ReadOperation,
     Target,
     add_write_concern,
-    read_cursor,
     write_concern_of,
 )
+from motor.driver.operations.reply import Batch, Reply, read_batch
+from motor.driver.server_facts import ServerFacts
 
 
 def check_database_name(name: str) -> None:
@@ -71,7 +71,7 @@ class Create(AdminOperation[None]):
         if "size" in self.options:
             self.options["size"] = float(self.options["size"])
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{create: <collection>, ...}``."""
         command: Command = {"create": self.target.collection, **self.options}
         if self.collation is not None:
@@ -79,8 +79,8 @@ class Create(AdminOperation[None]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> None:
-        """Nothing."""
+    def result(self, reply: Reply) -> None:
+        """It says no more than ok."""
 
 
 @dataclass(slots=True, repr=False)
@@ -93,7 +93,7 @@ class Drop(AdminOperation[dict[str, Any]]):
     name = "drop"
     allowable_errors = ("ns not found", NAMESPACE_NOT_FOUND)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{drop: <collection>}``."""
         command: Command = {"drop": self.target.collection}
         if self.comment is not None:
@@ -101,9 +101,9 @@ class Drop(AdminOperation[dict[str, Any]]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+    def result(self, reply: Reply) -> dict[str, Any]:
         """The reply."""
-        return reply
+        return reply.document
 
 
 @dataclass(slots=True, repr=False)
@@ -135,7 +135,7 @@ class Rename(AdminOperation[dict[str, Any]]):
         if "$" in name and not name.startswith("oplog.$main"):
             raise InvalidName("collection names must not contain '$'")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{renameCollection: <namespace>, to: <namespace>}``."""
         command: Command = {
             "renameCollection": self.target.namespace,
@@ -147,31 +147,36 @@ class Rename(AdminOperation[dict[str, Any]]):
         add_write_concern(command, write_concern_of(command, self.target.write_concern))
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+    def result(self, reply: Reply) -> dict[str, Any]:
         """The reply."""
-        return reply
+        return reply.document
 
 
 @dataclass(slots=True, repr=False)
-class ListCollections(ReadOperation[dict[str, Any]]):
-    """List the collections: the result is the reply's ``cursor`` document."""
+class ListCollections(ReadOperation[Batch]):
+    """List the collections: the result is the first batch."""
 
     target: Target
     options: Mapping[str, Any]
 
     name = "listCollections"
     is_causal = False
-    reply_fields = CURSOR_FIELDS
+    opens_cursor = True
+    returns_batch = True
 
     @property
-    def reply_codec(self) -> CodecOptions[Any]:
+    def documents_codec(self) -> CodecOptions[Any]:
         """The server's own documents: plain."""
         return DEFAULT_CODEC_OPTIONS
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{listCollections: 1, cursor: {}}``."""
         return {"listCollections": 1, "cursor": {}, **self.options}
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document."""
-        return read_cursor(reply)
+    def cursor_plan(self) -> CursorPlan:
+        """With the command's comment."""
+        return CursorPlan(comment=self.options.get("comment"))
+
+    def result(self, reply: Reply) -> Batch:
+        """The first batch."""
+        return read_batch(reply)

@@ -9,7 +9,6 @@ from typing import Any
 from pymongo.errors import ConfigurationError
 
 from motor._pymongo import validate_collation_or_none
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     NAMESPACE_NOT_FOUND,
     Command,
@@ -19,6 +18,8 @@ from motor.driver.operations.operation import (
     add_read_concern,
     hint_document,
 )
+from motor.driver.operations.reply import Reply, read_batch
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -44,7 +45,7 @@ class CountDocuments(ReadOperation[int]):
             if options["collation"] is None:
                 del options["collation"]
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """An aggregate that counts, after skip and limit."""
         options = dict(self.options)
         pipeline: list[Document] = [{"$match": self.filter}]
@@ -59,9 +60,9 @@ class CountDocuments(ReadOperation[int]):
         add_read_concern(command, self.target.read_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> int:
+    def result(self, reply: Reply) -> int:
         """The count; zero for a collection that is not there."""
-        batch = reply["cursor"]["firstBatch"] if "cursor" in reply else None
+        batch: Any = read_batch(reply).documents if "cursor" in reply.document else None
         return batch[0]["n"] if batch else 0
 
 
@@ -81,7 +82,7 @@ class EstimatedDocumentCount(ReadOperation[int]):
         if "session" in self.options:
             raise ConfigurationError("estimated_document_count does not support sessions")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{count: <collection>}``."""
         command: Command = {"count": self.target.collection, **self.options}
         if self.comment is not None:
@@ -89,6 +90,6 @@ class EstimatedDocumentCount(ReadOperation[int]):
         add_read_concern(command, self.target.read_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> int:
+    def result(self, reply: Reply) -> int:
         """The estimate."""
-        return int(reply["n"])
+        return int(reply.document["n"])

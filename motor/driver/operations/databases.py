@@ -8,13 +8,14 @@ from typing import Any
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import AdminOperation, Command, ReadOperation, Target, add_write_concern
+from motor.driver.operations.reply import Batch, Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
-class ListDatabases(ReadOperation[dict[str, Any]]):
-    """List the databases: the result is a ``cursor`` document, as if the server had opened a cursor."""
+class ListDatabases(ReadOperation[Batch]):
+    """List the databases: the result is a batch, as if the server had opened a cursor."""
 
     target: Target
     options: Mapping[str, Any]
@@ -28,16 +29,16 @@ class ListDatabases(ReadOperation[dict[str, Any]]):
         """The server's own documents: plain."""
         return DEFAULT_CODEC_OPTIONS
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{listDatabases: 1}``."""
         command: Command = {"listDatabases": 1, **self.options}
         if self.comment is not None:
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """A ``cursor`` document with all of it in its first batch."""
-        return {"id": 0, "firstBatch": reply["databases"], "ns": "admin.$cmd"}
+    def result(self, reply: Reply) -> Batch:
+        """All of it in one batch."""
+        return Batch(0, reply.document["databases"], "admin.$cmd")
 
 
 @dataclass(slots=True, repr=False)
@@ -49,7 +50,7 @@ class DropDatabase(AdminOperation[None]):
 
     name = "dropDatabase"
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{dropDatabase: 1}``."""
         command: Command = {"dropDatabase": 1}
         if self.comment is not None:
@@ -57,5 +58,5 @@ class DropDatabase(AdminOperation[None]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> None:
-        """Nothing."""
+    def result(self, reply: Reply) -> None:
+        """It says no more than ok."""

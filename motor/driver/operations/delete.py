@@ -14,7 +14,6 @@ from motor._pymongo import (
     validate_is_document_type,
     validate_is_mapping,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -24,6 +23,8 @@ from motor.driver.operations.operation import (
     hint_document,
     require_acknowledged,
 )
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -60,7 +61,7 @@ class Delete(Operation[DeleteResult]):
         if self.let is not None:
             validate_is_document_type("let", self.let)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{delete: <collection>, deletes: [{q, limit, ...}]}``."""
         statement: dict[str, Any] = {"q": self.filter, "limit": 0 if self.multi else 1}
         if self.collation is not None:
@@ -75,7 +76,7 @@ class Delete(Operation[DeleteResult]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> DeleteResult:
+    def result(self, reply: Reply) -> DeleteResult:
         """Raises a write error, or returns the count."""
-        check_write_command_response(reply)
-        return DeleteResult(reply, self.acknowledged)
+        check_write_command_response(reply.document)
+        return DeleteResult(reply.document, self.acknowledged)

@@ -6,11 +6,9 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from bson.codec_options import CodecOptions
 from pymongo.errors import ConfigurationError
 
 from motor._pymongo import CollationIn, validate_collation_or_none
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -19,6 +17,8 @@ from motor.driver.operations.operation import (
     add_read_concern,
     hint_document,
 )
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -34,13 +34,8 @@ class Distinct(ReadOperation[list[Any]]):
     collation: CollationIn | None = None
 
     name = "distinct"
-    reply_fields = {"values": 1}  # noqa: RUF012  # never changed
+    user_fields = {"values": 1}  # noqa: RUF012  # never changed
     raises_write_concern_error = True
-
-    @property
-    def reply_codec(self) -> CodecOptions[Any]:
-        """The user's: the values are the user's."""
-        return self.target.codec_options
 
     def prepare(self) -> None:
         """Check the arguments."""
@@ -53,7 +48,7 @@ class Distinct(ReadOperation[list[Any]]):
         self.collation = validate_collation_or_none(self.options.pop("collation", self.collation))
         self.hint = hint_document(self.hint)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{distinct: <collection>, key: <key>, query: <filter>}``."""
         command: Command = {"distinct": self.target.collection, "key": self.key, **self.options}
         if self.comment is not None:
@@ -65,7 +60,7 @@ class Distinct(ReadOperation[list[Any]]):
             command["collation"] = self.collation
         return command
 
-    def result(self, reply: dict[str, Any]) -> list[Any]:
+    def result(self, reply: Reply) -> list[Any]:
         """The values."""
-        values: list[Any] = reply["values"]
+        values: list[Any] = reply.document["values"]
         return values

@@ -7,9 +7,9 @@ from typing import Any
 
 from pymongo.errors import ConfigurationError
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.collections import Create
 from motor.driver.operations.operation import Command, Document, Target
+from motor.driver.server_facts import ServerFacts
 
 _WIRE_VERSION = 21
 """MongoDB 7.0, the first with the Queryable Encryption of today."""
@@ -32,14 +32,14 @@ def create_state_collection(target: Target) -> CreateForEncryption:
 class CreateForEncryption(Create):
     """Create a collection, unless the server does not know what for."""
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{create: <collection>, ...}``. Raises ConfigurationError if the server is too old."""
-        if connection.max_wire_version < _WIRE_VERSION:
+        if facts.max_wire_version < _WIRE_VERSION:
             raise ConfigurationError(
                 "Driver support of Queryable Encryption is incompatible with server. "
                 "Upgrade server to use Queryable Encryption. "
-                f"Got maxWireVersion {connection.max_wire_version} but need maxWireVersion >= {_WIRE_VERSION} "
+                f"Got maxWireVersion {facts.max_wire_version} but need maxWireVersion >= {_WIRE_VERSION} "
                 "(MongoDB >=7.0)"
             )
-        command: dict[str, Any] = Create.command(self, connection)
+        command: dict[str, Any] = Create.command(self, facts)
         return command

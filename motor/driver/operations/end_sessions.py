@@ -9,8 +9,8 @@ from typing import Any
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import ReadPreferenceMode
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -32,6 +32,6 @@ class EndSessions(Operation[None]):
         """The server does not reply."""
         return False
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{endSessions: [<id>, ...]}``."""
         return {"endSessions": self.ids}

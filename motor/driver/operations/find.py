@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
-from bson.codec_options import CodecOptions
 from pymongo.errors import InvalidOperation
 
 from motor._pymongo import QUERY_OPTIONS
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
-    CURSOR_FIELDS,
     Command,
+    CursorPlan,
     Document,
     ReadOperation,
+    Result,
     Target,
     add_read_concern,
-    read_cursor,
 )
+from motor.driver.operations.reply import Batch, Reply, read_batch
+from motor.driver.server_facts import ServerFacts
 
 EXHAUST = QUERY_OPTIONS["exhaust"]
+
+_TAILABLE = QUERY_OPTIONS["tailable_cursor"]
 
 _MONGOS_EXHAUST_VERSION = 22
 """MongoDB 7.1, whose mongos is the first to stream a cursor's batches."""
@@ -62,6 +63,7 @@ class Query:
     batch_size: int = 0
     flags: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    max_await_time_ms: int | None = None
 
     def set_option(self, name: str, value: Any, given: object) -> None:
         """Set an option of the command, or take it away if it is not `given`."""
@@ -69,6 +71,16 @@ class Query:
             self.options[name] = value
         else:
             self.options.pop(name, None)
+
+    @property
+    def explains(self) -> bool:
+        """Whether the filter asks for how the server would run it."""
+        return "$explain" in self.filter
+
+    def check(self) -> None:
+        """Raises InvalidOperation for an exhaust cursor with a limit: the server would not know when to stop."""
+        if self.flags & EXHAUST and self.limit:
+            raise InvalidOperation("Can't use limit and exhaust together.")
 
     def command(self, target: Target) -> Command:
         """``{find: <collection>, filter: ..., ...}``: only what was asked for."""
@@ -100,19 +112,13 @@ class Query:
 
 
 @dataclass(slots=True, repr=False)
-class Find(ReadOperation[dict[str, Any]]):
-    """Open a cursor: the result is the reply's ``cursor`` document."""
+class QueryOperation(ReadOperation[Result]):
+    """A command that is about a query."""
 
     target: Target
     query: Query
 
     name = "find"
-    reply_fields: ClassVar[Mapping[str, Any] | None] = CURSOR_FIELDS
-
-    @property
-    def reply_codec(self) -> CodecOptions[Any]:
-        """The user's: the batch holds the user's documents."""
-        return self.target.codec_options
 
     def prepare(self) -> None:
         """Refuse bounds of an index without the index."""
@@ -123,16 +129,41 @@ class Find(ReadOperation[dict[str, Any]]):
                 "the correct index"
             )
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """The find command."""
-        old_mongos = connection.is_mongos and connection.max_wire_version < _MONGOS_EXHAUST_VERSION
+        return self.query.command(self.target)
+
+
+class Find(QueryOperation[Batch]):
+    """Open a cursor: the result is its first batch."""
+
+    __slots__ = ()
+
+    opens_cursor = True
+    returns_batch = True
+
+    def command(self, facts: ServerFacts) -> Command:
+        """The find command. Raises InvalidOperation for an exhaust cursor on a mongos that has none."""
+        old_mongos = facts.is_mongos and facts.max_wire_version < _MONGOS_EXHAUST_VERSION
         if old_mongos and self.query.flags & EXHAUST:
             raise InvalidOperation("Exhaust cursors require MongoDB 7.1+ when connected to mongos.")
         return self.query.command(self.target)
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document."""
-        return read_cursor(reply)
+    def cursor_plan(self) -> CursorPlan:
+        """As the query says."""
+        query = self.query
+        return CursorPlan(
+            query.limit,
+            query.batch_size,
+            query.max_await_time_ms,
+            query.options.get("comment"),
+            tailable=bool(query.flags & _TAILABLE),
+            exhaust=bool(query.flags & EXHAUST),
+        )
+
+    def result(self, reply: Reply) -> Batch:
+        """The first batch."""
+        return read_batch(reply)
 
 
 class FindRaw(Find):
@@ -143,33 +174,54 @@ class FindRaw(Find):
     raw = True
 
 
-class FindOne(Find):
+class FindOne(QueryOperation[Any]):
     """Fetch the first document that matches, or ``None``."""
 
     __slots__ = ()
 
-    reply_fields = {"cursor": {"firstBatch": 1}}  # noqa: RUF012  # never changed; no cursor is opened
+    user_fields = {"cursor": {"firstBatch": 1}}  # noqa: RUF012  # never changed
 
-    def result(self, reply: dict[str, Any]) -> Any:
+    def prepare(self) -> None:
+        """Ask for one document, and for no cursor."""
+        QueryOperation.prepare(self)
+        self.query.limit = -1
+        self.query.check()
+
+    def result(self, reply: Reply) -> Any:
         """The document."""
-        batch = reply["cursor"]["firstBatch"]
-        return batch[0] if batch else None
+        documents = reply.document["cursor"]["firstBatch"]
+        return documents[0] if documents else None
 
 
-class Explain(Find):
-    """How the server would run the query."""
+class Explain(QueryOperation[Result]):
+    """An explain of the query."""
 
     __slots__ = ()
 
     name = "explain"
-    reply_fields = None
     # It takes no read concern.
     is_causal = False
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{explain: {find: ...}}``."""
         return {"explain": self.query.command(self.target)}
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+
+class ExplainQuery(Explain[dict[str, Any]]):
+    """How the server would run the query."""
+
+    __slots__ = ()
+
+    def result(self, reply: Reply) -> dict[str, Any]:
         """The whole reply."""
-        return reply
+        return reply.document
+
+
+class ExplainAsFind(Explain[Batch]):
+    """The same for a filter with ``$explain``, as in the days of OP_QUERY: it is the only document of a cursor."""
+
+    __slots__ = ()
+
+    def result(self, reply: Reply) -> Batch:
+        """A batch of one."""
+        return Batch(0, [reply.document], self.target.namespace)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bson.codec_options import CodecOptions
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import (
@@ -21,7 +20,6 @@ from motor._pymongo import (
     validate_ok_for_replace,
     validate_ok_for_update,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -32,6 +30,8 @@ from motor.driver.operations.operation import (
     require_acknowledged,
     write_concern_of,
 )
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -58,7 +58,7 @@ class FindAndModify(Operation[Any]):
     collation: CollationIn | None = None
 
     name = "findAndModify"
-    reply_fields = {"value": 1}  # noqa: RUF012  # never changed
+    user_fields = {"value": 1}  # noqa: RUF012  # never changed
     raises_write_concern_error = True
     is_causal = True
 
@@ -76,11 +76,6 @@ class FindAndModify(Operation[Any]):
     def acknowledged(self) -> bool:
         """Whether the server replies."""
         return self.write_concern.acknowledged
-
-    @property
-    def reply_codec(self) -> CodecOptions[Any]:
-        """The user's: the document is the user's."""
-        return self.target.codec_options
 
     def prepare(self) -> None:
         """Check the arguments."""
@@ -108,7 +103,7 @@ class FindAndModify(Operation[Any]):
         require_acknowledged("arrayFilters", self.array_filters, self.acknowledged)
         require_acknowledged("Collation", self.collation, self.acknowledged)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{findAndModify: <collection>, query: <filter>, new: <whether the new document>, ...}``."""
         command: Command = {
             "findAndModify": self.target.collection,
@@ -140,7 +135,7 @@ class FindAndModify(Operation[Any]):
             command["collation"] = self.collation
         return command
 
-    def result(self, reply: dict[str, Any]) -> Any:
+    def result(self, reply: Reply) -> Any:
         """The document, or ``None``."""
-        check_write_command_response(reply)
-        return reply.get("value")
+        check_write_command_response(reply.document)
+        return reply.document.get("value")

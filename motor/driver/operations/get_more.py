@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bson.codec_options import CodecOptions
-
-from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
+from motor.driver.operations.operation import Command, Operation, RetryOptions, Target
+from motor.driver.operations.reply import Batch, Reply, read_batch
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
-class GetMore(Operation[dict[str, Any]]):
+class GetMore(Operation[Batch]):
     """Continue the cursor with id `cursor_id` on the server that holds it."""
 
     target: Target
@@ -27,19 +26,14 @@ class GetMore(Operation[dict[str, Any]]):
     is_read = True
     continues = True
     has_time_limit = False
-    reply_fields = CURSOR_FIELDS
+    returns_batch = True
 
     @property
     def retry_options(self) -> RetryOptions:
         """The options without which it is never sent twice."""
         return RetryOptions.READS
 
-    @property
-    def reply_codec(self) -> CodecOptions[Any]:
-        """The user's: the batch holds the user's documents."""
-        return self.target.codec_options
-
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{getMore: <id>, collection: <name>}``."""
         command: Command = {"getMore": self.cursor_id, "collection": self.target.collection}
         if self.batch_size:
@@ -50,6 +44,6 @@ class GetMore(Operation[dict[str, Any]]):
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document."""
-        return read_cursor(reply)
+    def result(self, reply: Reply) -> Batch:
+        """The next batch."""
+        return read_batch(reply)

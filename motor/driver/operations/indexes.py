@@ -11,17 +11,17 @@ from bson.son import SON
 from pymongo.operations import IndexModel
 
 from motor._pymongo import index_name, validate_list
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
-    CURSOR_FIELDS,
     NAMESPACE_NOT_FOUND,
     AdminOperation,
     Command,
+    CursorPlan,
     ReadOperation,
     Target,
     add_write_concern,
-    read_cursor,
 )
+from motor.driver.operations.reply import Batch, Reply, read_batch
+from motor.driver.server_facts import ServerFacts
 
 _INDEX_CODEC: CodecOptions[Any] = CodecOptions(SON)
 
@@ -44,7 +44,7 @@ class CreateIndexes(AdminOperation[list[str]]):
             if not isinstance(index, IndexModel):
                 raise TypeError(f"{index!r} is not an instance of pymongo.operations.IndexModel")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{createIndexes: <collection>, indexes: [...]}``."""
         command: Command = {
             "createIndexes": self.target.collection,
@@ -56,7 +56,7 @@ class CreateIndexes(AdminOperation[list[str]]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> list[str]:
+    def result(self, reply: Reply) -> list[str]:
         """The names."""
         return [index.document["name"] for index in self.indexes]
 
@@ -80,7 +80,7 @@ class DropIndexes(AdminOperation[None]):
         if not isinstance(self.index, str):
             raise TypeError(f"index_or_name must be an instance of str or list, not {type(self.index)}")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{dropIndexes: <collection>, index: <name>}``."""
         command: Command = {"dropIndexes": self.target.collection, "index": self.index, **self.options}
         if self.comment is not None:
@@ -88,39 +88,44 @@ class DropIndexes(AdminOperation[None]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> None:
-        """Nothing."""
+    def result(self, reply: Reply) -> None:
+        """It says no more than ok."""
 
 
 @dataclass(slots=True, repr=False)
-class ListIndexes(ReadOperation[dict[str, Any]]):
-    """List the indexes: the result is the reply's ``cursor`` document."""
+class ListIndexes(ReadOperation[Batch]):
+    """List the indexes: the result is the first batch."""
 
     target: Target
     comment: Any = None
 
     name = "listIndexes"
     is_causal = False
-    reply_fields = CURSOR_FIELDS
+    opens_cursor = True
+    returns_batch = True
     allowable_errors = (NAMESPACE_NOT_FOUND,)
 
     @property
-    def reply_codec(self) -> CodecOptions[Any]:
+    def documents_codec(self) -> CodecOptions[Any]:
         """Indexes come as SON: the order of their keys means something."""
         return _INDEX_CODEC
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{listIndexes: <collection>, cursor: {}}``."""
         command: Command = {"listIndexes": self.target.collection, "cursor": {}}
         if self.comment is not None:
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
-        """The ``cursor`` document; an empty one for a collection that is not there."""
-        if "cursor" not in reply:
-            return {"id": 0, "firstBatch": [], "ns": self.target.namespace}
-        return read_cursor(reply)
+    def cursor_plan(self) -> CursorPlan:
+        """With the command's comment."""
+        return CursorPlan(comment=self.comment)
+
+    def result(self, reply: Reply) -> Batch:
+        """The first batch; nothing for a collection that is not there."""
+        if "cursor" not in reply.document:
+            return Batch(0, [], self.target.namespace)
+        return read_batch(reply)
 
 
 def index_information(indexes: Sequence[MutableMapping[str, Any]]) -> dict[str, Any]:

@@ -5,35 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bson.raw_bson import RawBSONDocument
 from pymongo.results import InsertOneResult
 
-from motor._pymongo import check_write_command_response, validate_is_document_type
-from motor.driver.cmap.connection import Connection
-from motor.driver.operations.object_ids import new_object_id
+from motor._pymongo import check_write_command_response
+from motor.driver.object_ids import ensure_id, id_first, is_raw
 from motor.driver.operations.operation import Command, Document, Operation, Target, add_write_concern
-
-
-def is_raw(document: Any) -> bool:
-    """Whether `document` is BSON already. Raises TypeError if it is no document at all."""
-    # Nearly all are plain dicts, and to ask an abstract class takes longer than to look at the type.
-    if type(document) is dict:
-        return False
-    validate_is_document_type("document", document)
-    return isinstance(document, RawBSONDocument)
-
-
-def ensure_id(document: Any) -> None:
-    """Give `document` an ``_id`` if it has none. Raises TypeError if it is no document at all."""
-    if not is_raw(document) and "_id" not in document:
-        document["_id"] = new_object_id()
-
-
-def id_first(document: Document) -> Document:
-    """`document` with its ``_id`` in front, where the server wants it."""
-    if is_raw(document) or next(iter(document)) == "_id":
-        return document
-    return {"_id": document["_id"], **document}
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -62,7 +40,7 @@ class InsertOne(Operation[InsertOneResult]):
         """Check the document, and give it an id."""
         ensure_id(self.document)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{insert: <collection>, documents: [<document>]}``."""
         command: Command = {"insert": self.target.collection, "ordered": True, "documents": [id_first(self.document)]}
         if self.comment is not None:
@@ -76,8 +54,8 @@ class InsertOne(Operation[InsertOneResult]):
         """The command with the document as the application gave it."""
         return {**command, "documents": [self.document]}
 
-    def result(self, reply: dict[str, Any]) -> InsertOneResult:
+    def result(self, reply: Reply) -> InsertOneResult:
         """Raises a write error, or returns the id."""
-        check_write_command_response(reply)
+        check_write_command_response(reply.document)
         inserted_id = None if is_raw(self.document) else self.document["_id"]
         return InsertOneResult(inserted_id, self.acknowledged)

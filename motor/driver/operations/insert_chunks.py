@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.objectid import ObjectId
-from pymongo.errors import DocumentTooLarge
 
 from motor._pymongo import check_write_command_response, encode_document
-from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import Command, Operation, Target, add_write_concern
+from motor.driver.operations.operation import Command, Operation, Target, add_write_concern, document_too_large
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 from motor.driver.wire.op_msg import DocumentSequence
 
 _INT32 = struct.Struct("<i")
@@ -33,20 +33,20 @@ class InsertChunks(Operation[None]):
 
     name = "insert"
     is_causal = True
-    is_batch = True
+    has_sequences = True
 
     @property
     def retryable(self) -> bool:
         """Whether it may be sent twice."""
         return True
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{insert: <collection>}``; the documents follow as a document sequence."""
         command: Command = {"insert": self.target.collection, "ordered": True}
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
+    def sequences(self, facts: ServerFacts, room: int) -> Sequence[DocumentSequence]:
         """All chunks. Raises :class:`~pymongo.errors.DocumentTooLarge` for chunks that the server does not take."""
         # The element with the file's id is the same in each: a document of its own, without its size and its last NUL.
         file_id = encode_document({"files_id": self.file_id}, False, self.target.codec_options)[4:-1]
@@ -55,11 +55,8 @@ class InsertChunks(Operation[None]):
         number = self.first
         for chunk_id, data in zip(self.ids, self.chunks, strict=True):
             size = overhead + len(data)
-            if size > connection.max_bson_size:
-                raise DocumentTooLarge(
-                    f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
-                    f"up to {connection.max_bson_size} bytes."
-                )
+            if size > facts.max_bson_size:
+                raise document_too_large(size, facts.max_bson_size)
             head = (_INT32.pack(size), b"\7_id\0", chunk_id.binary, file_id)
             fields = _NUMBER_AND_DATA.pack(b"\x10n\0", number, b"\5data\0", len(data), 0)
             pieces += (b"".join(head) + fields, memoryview(data), b"\0")
@@ -74,6 +71,6 @@ class InsertChunks(Operation[None]):
         ]
         return {**command, "documents": documents}
 
-    def result(self, reply: dict[str, Any]) -> None:
+    def result(self, reply: Reply) -> None:
         """Raises a write error or a write concern error."""
-        check_write_command_response(reply)
+        check_write_command_response(reply.document)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
-
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import Command, Operation, Target
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -21,14 +19,9 @@ class KillCursors(Operation[None]):
     name = "killCursors"
     continues = True
 
-    @property
-    def reply_codec(self) -> CodecOptions[Any]:
-        """Plain: nothing in the reply is the user's."""
-        return DEFAULT_CODEC_OPTIONS
-
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{killCursors: <collection>, cursors: [<id>]}``."""
         return {"killCursors": self.target.collection, "cursors": self.cursor_ids}
 
-    def result(self, reply: dict[str, Any]) -> None:
-        """Nothing: a cursor that is not there any more is as dead as one that was killed."""
+    def result(self, reply: Reply) -> None:
+        """A cursor that is not there any more is as dead as one that was killed."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
-from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions
-from pymongo.errors import ConfigurationError
+from bson.codec_options import DEFAULT_CODEC_OPTIONS, CodecOptions, TypeRegistry
+from pymongo.errors import ConfigurationError, DocumentTooLarge
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -21,37 +21,23 @@ from motor._pymongo import (
     writable_server_selector,
 )
 from motor.driver import timeouts
-from motor.driver.cmap.connection import Connection
-from motor.driver.sdam.selection import Selector
-from motor.driver.sessions.session import Session
-from motor.driver.wire.batch import EncodedBatch
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 from motor.driver.wire.op_msg import DocumentSequence
 
 Document = Mapping[str, Any]
 Command = dict[str, Any]
 Result = TypeVar("Result")
 
-CURSOR_FIELDS = {"cursor": {"firstBatch": 1, "nextBatch": 1}}
-"""Which fields of a cursor reply hold the user's documents, for codec options that decode them in a way of their
-own.
-"""
-
-
-def read_cursor(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``cursor`` document of a reply. Raises KeyError or TypeError if there is none that can be read."""
-    cursor: dict[str, Any] = reply["cursor"]
-    batch = cursor["firstBatch"] if "firstBatch" in cursor else cursor["nextBatch"]
-    if not (isinstance(cursor["id"], int) and isinstance(batch, (list, EncodedBatch))):
-        raise TypeError(f"no cursor: {cursor}")
-    if not isinstance(cursor.get("ns", ""), str):
-        raise TypeError(f"no namespace: {cursor['ns']!r}")
-    return cursor
-
+Selector = Callable[[Any], Any]
+"""A read preference, or ``writable_server_selector``: it selects among the servers of PyMongo's ``Selection``."""
 
 STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "deletes"}
 """The field of a write command that holds its statements."""
 
 NAMESPACE_NOT_FOUND = 26
+
+_NO_TYPES = TypeRegistry()
 
 
 class RetryOptions(Flag):
@@ -102,14 +88,33 @@ class Target:
 
     @property
     def reply_codec(self) -> CodecOptions[dict[str, Any]]:
-        """The codec options for replies that are ours to read: plain dicts, and no failure for a broken string."""
+        """The codec options for replies that are ours to read: plain dicts of the driver's types, and no failure for a
+        broken string.
+        """
         if self._reply_codec is None:
-            self._reply_codec = self.codec_options._replace(unicode_decode_error_handler="replace", document_class=dict)
+            self._reply_codec = self.codec_options._replace(
+                unicode_decode_error_handler="replace", document_class=dict, type_registry=_NO_TYPES
+            )
         return self._reply_codec
 
 
+@dataclass(frozen=True, slots=True)
+class CursorPlan:
+    """What the commands are to say that read on a cursor, and how far. `max_await_time_ms` is in milliseconds.
+
+    `limit` is how many documents are wanted in all, 0 for all there are: a server keeps that of no find for us.
+    """
+
+    limit: int = 0
+    batch_size: int = 0
+    max_await_time_ms: int | None = None
+    comment: Any = None
+    tailable: bool = False
+    exhaust: bool = False
+
+
 class Operation(Generic[Result]):
-    """One command: built for a connection, its reply read. The defaults are those of a write.
+    """One command: built for a server, its reply read. The defaults are those of a write.
 
     Each is a dataclass without a ``repr`` of its own.
     """
@@ -121,8 +126,14 @@ class Operation(Generic[Result]):
 
     target: Target
 
-    reply_fields: ClassVar[Mapping[str, Any] | None] = None
-    """The fields of the reply that hold the user's documents."""
+    opens_cursor: ClassVar[bool] = False
+    """Whether the server may keep a cursor for it, which somebody has to read or kill."""
+
+    returns_batch: ClassVar[bool] = False
+    """Whether the reply is a cursor's, with a batch of the application's documents."""
+
+    user_fields: ClassVar[Mapping[str, Any] | None] = None
+    """The fields that hold the application's documents in a reply that is no cursor's."""
 
     allowable_errors: ClassVar[Sequence[int | str]] = ()
     """The errors that are a result."""
@@ -136,7 +147,7 @@ class Operation(Generic[Result]):
     always_retryable: ClassVar[bool] = False
     """Whether it may be sent twice whatever it is asked for, if reads are retried at all."""
 
-    is_batch: ClassVar[bool] = False
+    has_sequences: ClassVar[bool] = False
     """Whether its statements follow the command as document sequences."""
 
     raw: bool = False
@@ -196,8 +207,13 @@ class Operation(Generic[Result]):
 
     @property
     def reply_codec(self) -> CodecOptions[Any]:
-        """How the reply is decoded."""
+        """How a reply is decoded in which nothing is the application's."""
         return self.target.reply_codec
+
+    @property
+    def documents_codec(self) -> CodecOptions[Any]:
+        """How the application's documents in the reply are decoded."""
+        return self.target.codec_options
 
     @property
     def operation_id(self) -> int | None:
@@ -209,30 +225,38 @@ class Operation(Generic[Result]):
         """Whether the command carries a session: an unacknowledged one may not."""
         return self.acknowledged
 
-    def enter(self, session: Session) -> None:
-        """Become a part of `session`. Raises ConfigurationError if it is the application's and wants no reply."""
-        if session.in_transaction:
-            target = self.target.in_transaction(session.transaction.options)
-            self.target = target  # type: ignore[misc]  # each operation has the slot
-        if not session.implicit and not self.acknowledged:
-            refuse_unacknowledged(self.target.write_concern)
+    def join(self, options: TransactionOptions) -> None:
+        """Become a part of the transaction that has `options`."""
+        target = self.target.in_transaction(options)
+        self.target = target  # type: ignore[misc]  # each operation has the slot
 
     def prepare(self) -> None:
         """Check the arguments: raises what is wrong with them before anything is sent."""
 
-    def command(self, connection: Connection) -> Command:
-        """The command document, for a server that can do what `connection` says."""
+    async def encode_ahead(self, facts: ServerFacts) -> None:
+        """Encode what the sequences for a server with `facts` may hold, with turns for the event loop in between."""
+
+    def command(self, facts: ServerFacts) -> Command:
+        """The command document, for a server with `facts`."""
         raise NotImplementedError
 
-    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
-        """The document sequences of a batch, no longer than `room` bytes."""
+    def sequences(self, facts: ServerFacts, room: int) -> Sequence[DocumentSequence]:
+        """The document sequences that follow the command, no longer than `room` bytes."""
         raise NotImplementedError
+
+    def sequences_to_encrypt(self, facts: ServerFacts) -> Sequence[DocumentSequence]:
+        """The document sequences of a command that is encrypted with them."""
+        return self.sequences(facts, facts.max_message_size)
 
     def described(self, command: Command) -> Command:
         """`command` as monitoring shows it."""
         return command
 
-    def result(self, reply: dict[str, Any]) -> Result:
+    def cursor_plan(self) -> CursorPlan:
+        """How the cursor is read that it opens."""
+        return CursorPlan()
+
+    def result(self, reply: Reply) -> Result:
         """What the caller gets, from a reply that says ok."""
         raise NotImplementedError
 
@@ -301,6 +325,14 @@ def add_read_concern(command: Command, read_concern: ReadConcern) -> None:
     """Put `read_concern` on `command`, if it has a level."""
     if read_concern.level:
         command["readConcern"] = read_concern.document
+
+
+def document_too_large(size: int, limit: int) -> DocumentTooLarge:
+    """The exception for a document of the application's that the server would not take."""
+    return DocumentTooLarge(
+        f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
+        f"up to {limit} bytes."
+    )
 
 
 def hint_document(hint: Any) -> Any:

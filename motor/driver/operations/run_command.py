@@ -10,9 +10,9 @@ from bson.codec_options import CodecOptions
 from pymongo.errors import InvalidOperation
 
 from motor._pymongo import SENSITIVE_COMMANDS, ReadPreferenceMode
-from motor.driver.cmap.connection import Connection
-from motor.driver.operations.operation import CURSOR_FIELDS, Command, Operation, RetryOptions, Target, read_cursor
-from motor.driver.sdam.selection import Selector
+from motor.driver.operations.operation import Command, CursorPlan, Operation, RetryOptions, Selector, Target
+from motor.driver.operations.reply import Batch, Reply, read_batch
+from motor.driver.server_facts import ServerFacts
 
 _CONFIDENTIAL = {*SENSITIVE_COMMANDS, "hello", "ismaster"}
 """The commands that are about credentials; a greeting may hold the first step of an authentication."""
@@ -71,10 +71,11 @@ class RunCommand(Operation[Any]):
 
     @property
     def reply_codec(self) -> CodecOptions[Any]:
-        """The reply is the user's."""
-        return self.target.codec_options
+        """The reply is the application's; its own types it finds in no server's reply."""
+        codec_options = self.target.codec_options
+        return codec_options if self.target.decodes_plainly else codec_options.with_options(type_registry=None)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """The command, with the keyword arguments."""
         command: Command = {self.spec: self.value} if isinstance(self.spec, str) else dict(self.spec)
         command.update(self.options)
@@ -82,20 +83,28 @@ class RunCommand(Operation[Any]):
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: Any) -> Any:
+    def result(self, reply: Reply) -> Any:
         """The reply."""
-        return reply
+        return reply.document
 
 
+@dataclass(slots=True, repr=False)
 class CursorCommand(RunCommand):
-    """A command whose reply holds a cursor: the result is the reply's ``cursor`` document."""
+    """A command whose reply holds a cursor: the result is its first batch. `get_more_comment` goes with the others."""
 
-    __slots__ = ()
+    max_await_time_ms: int | None = None
+    get_more_comment: Any = None
 
-    reply_fields = CURSOR_FIELDS
+    opens_cursor = True
+    returns_batch = True
 
-    def result(self, reply: Any) -> dict[str, Any]:
-        """The ``cursor`` document. Raises InvalidOperation if there is none."""
-        if not reply.get("cursor"):
+    def cursor_plan(self) -> CursorPlan:
+        """As the caller wants it."""
+        comment = self.get_more_comment or self.options.get("comment")
+        return CursorPlan(max_await_time_ms=self.max_await_time_ms, comment=comment)
+
+    def result(self, reply: Reply) -> Batch:
+        """The first batch. Raises InvalidOperation if there is no cursor."""
+        if not reply.document.get("cursor"):
             raise InvalidOperation("Command does not return a cursor.")
-        return read_cursor(reply)
+        return read_batch(reply)

@@ -11,8 +11,9 @@ from typing import Any
 
 from pymongo.operations import SearchIndexModel
 
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import NAMESPACE_NOT_FOUND, Command, Document, Operation, Target
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 
 
 @dataclass(slots=True, repr=False)
@@ -32,7 +33,7 @@ class CreateSearchIndexes(Operation[list[str]]):
             if not isinstance(index, SearchIndexModel):
                 raise TypeError(f"{index!r} is not an instance of pymongo.operations.SearchIndexModel")
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{createSearchIndexes: <collection>, indexes: [...]}``."""
         indexes = [index.document for index in self.indexes]
         command: Command = {"createSearchIndexes": self.target.collection, "indexes": indexes, **self.options}
@@ -40,9 +41,9 @@ class CreateSearchIndexes(Operation[list[str]]):
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> list[str]:
+    def result(self, reply: Reply) -> list[str]:
         """The names."""
-        return [index["name"] for index in reply["indexesCreated"]]
+        return [index["name"] for index in reply.document["indexesCreated"]]
 
 
 @dataclass(slots=True, repr=False)
@@ -62,7 +63,7 @@ class ChangeSearchIndex(Operation[None]):
         """The command's name."""
         return "dropSearchIndex" if self.definition is None else "updateSearchIndex"
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{dropSearchIndex: <collection>, name: <index>}``."""
         command: Command = {self.name: self.target.collection, "name": self.index}
         if self.definition is not None:
@@ -72,5 +73,5 @@ class ChangeSearchIndex(Operation[None]):
             command["comment"] = self.comment
         return command
 
-    def result(self, reply: dict[str, Any]) -> None:
-        """Nothing."""
+    def result(self, reply: Reply) -> None:
+        """It says no more than ok."""

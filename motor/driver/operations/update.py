@@ -20,7 +20,6 @@ from motor._pymongo import (
     validate_ok_for_replace,
     validate_ok_for_update,
 )
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     Command,
     Document,
@@ -30,9 +29,17 @@ from motor.driver.operations.operation import (
     hint_document,
     require_acknowledged,
 )
+from motor.driver.operations.reply import Reply
+from motor.driver.server_facts import ServerFacts
 
-SORT_WIRE_VERSION = 25
+_SORT_WIRE_VERSION = 25
 """MongoDB 8.0, the first that sorts in an update."""
+
+
+def check_unacknowledged_sort(facts: ServerFacts) -> None:
+    """Raises ConfigurationError for a server that would ignore the sort order, and not say so."""
+    if facts.max_wire_version < _SORT_WIRE_VERSION:
+        raise ConfigurationError("Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands.")
 
 
 @dataclass(slots=True, repr=False)
@@ -84,7 +91,7 @@ class Update(Operation[UpdateResult]):
         if self.let is not None:
             validate_is_mapping("let", self.let)
 
-    def command(self, connection: Connection) -> Command:
+    def command(self, facts: ServerFacts) -> Command:
         """``{update: <collection>, updates: [{q, u, multi, upsert, ...}]}``."""
         statement: dict[str, Any] = {
             "q": self.filter,
@@ -99,10 +106,8 @@ class Update(Operation[UpdateResult]):
         if self.hint is not None:
             statement["hint"] = self.hint
         if self.sort is not None:
-            if not self.acknowledged and connection.max_wire_version < SORT_WIRE_VERSION:
-                raise ConfigurationError(
-                    "Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands."
-                )
+            if not self.acknowledged:
+                check_unacknowledged_sort(facts)
             statement["sort"] = self.sort
         command: Command = {"update": self.target.collection, "ordered": True, "updates": [statement]}
         if self.let is not None:
@@ -114,15 +119,15 @@ class Update(Operation[UpdateResult]):
         add_write_concern(command, self.target.write_concern)
         return command
 
-    def result(self, reply: dict[str, Any]) -> UpdateResult:
+    def result(self, reply: Reply) -> UpdateResult:
         """Raises a write error, or returns the counts and the id of what was upserted."""
         if not self.acknowledged:
             return UpdateResult(None, False)
-        check_write_command_response(reply)
-        upserted = reply.get("upserted")
+        document = reply.document
+        check_write_command_response(document)
+        upserted = document.get("upserted")
         # A copy: the reply itself may have been shown to a listener.
-        reply = dict(reply)
-        reply["updatedExisting"] = bool(reply.get("n")) and upserted is None
+        document = {**document, "updatedExisting": bool(document.get("n")) and upserted is None}
         if upserted is not None:
-            reply["upserted"] = upserted[0]["_id"]
-        return UpdateResult(reply, True)
+            document["upserted"] = upserted[0]["_id"]
+        return UpdateResult(document, True)

@@ -10,7 +10,6 @@ from pymongo.errors import DocumentTooLarge, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, write_concern_error_of
-from motor.driver.cmap.connection import Connection
 from motor.driver.operations.operation import (
     STATEMENTS_FIELD,
     Command,
@@ -18,8 +17,12 @@ from motor.driver.operations.operation import (
     Operation,
     Target,
     add_write_concern,
+    document_too_large,
 )
-from motor.driver.operations.statements import StatementEncoder
+from motor.driver.operations.reply import Reply
+from motor.driver.operations.update import check_unacknowledged_sort
+from motor.driver.server_facts import ServerFacts
+from motor.driver.statements import StatementEncoder
 from motor.driver.wire.op_msg import DocumentSequence
 
 _MAX_SIZE_TO_ENCRYPT = 2 * 1024 * 1024
@@ -31,6 +34,8 @@ class WriteBatch(Operation[dict[str, Any]]):
     """As many statements as the server takes in one message; the result is the reply.
 
     `statements` are all that the application gave for this kind of write; `encoder` knows how many of them are sent.
+    `multi` are the places of those that may write to several documents; `sorts` says whether any of the whole bulk
+    write does.
     """
 
     target: Target
@@ -42,13 +47,15 @@ class WriteBatch(Operation[dict[str, Any]]):
     options: dict[str, Any]
     part_of_acknowledged: bool
     bulk_id: int
-    multi: bool = False
+    multi: Sequence[int] = ()
+    sorts: bool = False
     reply: dict[str, Any] = field(default_factory=dict)
     _first: int = 0
+    _repeatable: bool = True
     _sequence: DocumentSequence | None = None
 
     is_causal = True
-    is_batch = True
+    has_sequences = True
 
     @property
     def name(self) -> str:  # type: ignore[override]  # known only here
@@ -63,7 +70,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     @property
     def retryable(self) -> bool:
         """Whether it may be sent twice: not if it may hold a statement that writes to several documents."""
-        return self.acknowledged and self.part_of_acknowledged and not self.multi
+        return self.acknowledged and self.part_of_acknowledged and self._repeatable
 
     @property
     def operation_id(self) -> int:
@@ -75,43 +82,55 @@ class WriteBatch(Operation[dict[str, Any]]):
         """Not in a bulk write that is unacknowledged as a whole, also if this part of it has to wait for its reply."""
         return self.part_of_acknowledged
 
-    def command(self, connection: Connection) -> Command:
-        """The command without its statements: they follow as a document sequence."""
+    async def encode_ahead(self, facts: ServerFacts) -> None:
+        """Encode as many statements as the server takes. Raises what the BSON encoder raises."""
+        if self._sequence is None:
+            first = self.encoder.taken
+            self._repeatable = not any(first <= place < first + facts.max_write_batch_size for place in self.multi)
+            await self.encoder.fill(facts.max_write_batch_size, facts.max_message_size)
+
+    def command(self, facts: ServerFacts) -> Command:
+        """The command without its statements: they follow as a document sequence.
+
+        Raises ConfigurationError for what the server could not say that it does not know.
+        """
+        if self.sorts and not self.part_of_acknowledged:
+            check_unacknowledged_sort(facts)
         command: Command = {self.kind: self.target.collection, "ordered": self.ordered, **self.options}
         add_write_concern(command, self.write_concern)
         return command
 
-    def sequences(self, connection: Connection, room: int) -> Sequence[DocumentSequence]:
+    def sequences(self, facts: ServerFacts, room: int) -> Sequence[DocumentSequence]:
         """Those of the statements that fit into `room` bytes of a message and into the server's batch size.
 
         Sent again, the batch is the same: the server tells by their places which statements it has seen. Raises
         :class:`~pymongo.errors.DocumentTooLarge` if not even the first fits; an unacknowledged write raises it for any
         that is too large for the server, which could not say so.
         """
-        return self._taken(connection, connection.max_write_batch_size, room)
+        return self._taken(facts, facts.max_write_batch_size, room)
 
-    def sequences_to_encrypt(self, connection: Connection) -> Sequence[DocumentSequence]:
+    def sequences_to_encrypt(self, facts: ServerFacts) -> Sequence[DocumentSequence]:
         """Those of the statements that are encrypted together, which makes them longer: no more than 2 MiB of them.
 
         A statement that is larger goes alone.
         """
         if self._sequence is None and self.encoder.first_size() > _MAX_SIZE_TO_ENCRYPT:
-            return self._taken(connection, 1, connection.max_message_size)
+            return self._taken(facts, 1, facts.max_message_size)
         overhead = 6 + len(STATEMENTS_FIELD[self.kind])
-        return self._taken(connection, connection.max_write_batch_size, _MAX_SIZE_TO_ENCRYPT + overhead)
+        return self._taken(facts, facts.max_write_batch_size, _MAX_SIZE_TO_ENCRYPT + overhead)
 
-    def _taken(self, connection: Connection, max_count: int, room: int) -> Sequence[DocumentSequence]:
+    def _taken(self, facts: ServerFacts, max_count: int, room: int) -> Sequence[DocumentSequence]:
         if self._sequence is not None:
             return (self._sequence,)
         name = STATEMENTS_FIELD[self.kind]
         if not self.acknowledged:
-            for size in self.encoder.sizes(connection.max_write_batch_size):
-                if size > connection.max_bson_size:
-                    self._refuse(size, connection.max_bson_size)
+            for size in self.encoder.sizes(facts.max_write_batch_size):
+                if size > facts.max_bson_size:
+                    self._refuse(size, facts.max_bson_size)
         self._first = self.encoder.taken
         documents = self.encoder.take(max_count, room - 6 - len(name))
         if not documents:
-            self._refuse(self.encoder.first_size(), connection.max_bson_size)
+            self._refuse(self.encoder.first_size(), facts.max_bson_size)
         self._sequence = DocumentSequence(name, documents)
         return (self._sequence,)
 
@@ -120,18 +139,15 @@ class WriteBatch(Operation[dict[str, Any]]):
         sent = self.statements[self._first : self.encoder.taken]
         return {**command, STATEMENTS_FIELD[self.kind]: sent}
 
-    def result(self, reply: dict[str, Any]) -> dict[str, Any]:
+    def result(self, reply: Reply) -> dict[str, Any]:
         """The reply. Raises a write concern error that sending it again may mend; the reply is kept then."""
-        self.reply = reply
-        error = write_concern_error_of(reply)
+        document = self.reply = reply.document
+        error = write_concern_error_of(document)
         if error and error.get("code") in RETRYABLE_ERROR_CODES:
             raise WriteConcernError(error["errmsg"], error["code"], error)
-        return reply
+        return document
 
     def _refuse(self, size: int, limit: int) -> NoReturn:
         if self.kind == "insert":
-            raise DocumentTooLarge(
-                f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
-                f"up to {limit} bytes."
-            )
+            raise document_too_large(size, limit)
         raise DocumentTooLarge(f"{self.kind} command document too large")

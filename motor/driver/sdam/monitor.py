@@ -1,44 +1,54 @@
-"""The monitors of one server: a task that asks it hello again and again, and one that measures round trips.
+"""The monitor of one server: a task that asks it hello again and again.
 
 Source: the MongoDB specification "Server Monitoring". A server that can is asked to stream: it sends a hello whenever
-its state changes, and at least every heartbeatFrequencyMS. A stream says nothing about round trips, hence the second
-task.
+its state changes, and at least every heartbeatFrequencyMS. A stream says nothing about round trips: a second task
+measures those.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from pymongo.client_options import ClientOptions
-from pymongo.errors import NetworkTimeout
 from pymongo.hello import Hello
 from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, in_function_as_a_service
 from motor.driver.cmap.connection import Connection
-from motor.driver.cmap.handshake import hello_command, shake_hands
-from motor.driver.cmap.server_hello import read_hello
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.cmap.handshake import shake_hands
+from motor.driver.cmap.hello import hello_command, read_hello
+from motor.driver.events.topology import TopologyPublisher
 from motor.driver.owner import Owner
-from motor.driver.sdam.round_trip import RoundTripTimes
-
-if TYPE_CHECKING:
-    from motor.driver.sdam.topology import Topology
+from motor.driver.sdam.round_trip import RoundTripMonitor, RoundTripTimes
 
 MIN_HEARTBEAT_INTERVAL = 0.5
 """Seconds that pass between two checks, however much they are asked for."""
 
 
 class Monitor:
-    """Checks one server every heartbeatFrequencyMS, or sooner when asked, and reports what it finds to the topology."""
+    """Checks one server every heartbeatFrequencyMS, or sooner when asked, and says what it finds."""
 
-    def __init__(self, address: Address, topology: Topology, options: ClientOptions, events: TopologyMonitor) -> None:
+    def __init__(
+        self,
+        address: Address,
+        options: ClientOptions,
+        owner: Owner,
+        events: TopologyPublisher,
+        on_hello: Callable[[ServerDescription], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        """`on_hello` gets what the server says of itself, and raises what makes no sense in it; `on_failure` that, and
+        what keeps the server from saying anything.
+        """
         self._address = address
-        self._topology = topology
         self._options = options
+        self._owner = owner
         self._events = events
+        self._on_hello = on_hello
+        self._on_failure = on_failure
         mode = options.server_monitoring_mode
         self._may_stream = mode == "stream" or (mode == "auto" and not in_function_as_a_service())
         self._description = ServerDescription(address)
@@ -50,7 +60,7 @@ class Monitor:
         self._retried_at = float("-inf")
         self._closed = False
         self._wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._service = topology.owner.keep_running(self._run, f"motor monitor {address}")
+        self._service = owner.keep_running(self._run, f"motor monitor {address}")
 
     def request_check(self) -> None:
         """Check the server soon: somebody waits for it."""
@@ -80,26 +90,31 @@ class Monitor:
     async def _check_and_rest(self) -> None:
         was_known = self._description.is_server_type_known
         self._check_cancelled = False
-        description = self._description = await self._check()
+        self._description = await self._check()
         if self._check_cancelled:
             if not was_known:
                 await self._rest()
             return
-        interrupt = isinstance(description.error, NetworkTimeout)
-        try:
-            self._topology.update(description, interrupt=interrupt)
-        except Exception as error:
-            # The server's description of itself makes no sense.
-            description = self._description = ServerDescription(self._address, error=error)
-            self._topology.update(description)
+        self._report()
+        description = self._description
         streams = self._may_stream and description.is_server_type_known and bool(description.topology_version)
         if streams and not self._closed:
             if self._round_trip_monitor is None:
                 self._round_trip_monitor = RoundTripMonitor(
-                    self._address, self._topology.owner, self._options, self._round_trips
+                    self._address, self._options, self._owner, self._round_trips
                 )
         elif not (description.error and was_known and self._may_retry_at_once()):
             await self._rest()
+
+    def _report(self) -> None:
+        if self._description.error is None:
+            try:
+                self._on_hello(self._description)
+            except Exception as error:
+                # The server's description of itself makes no sense.
+                self._description = ServerDescription(self._address, error=error)
+        if self._description.error is not None:
+            self._on_failure(self._description.error)
 
     def _may_retry_at_once(self) -> bool:
         """A server that was known and fails is asked once more at once, but not one that fails again and again."""
@@ -154,7 +169,7 @@ class Monitor:
         connection = self._connection
         timeout = self._options.pool_options.connect_timeout
         if connection is None or connection.closed:
-            connection = self._connection = Connection(self._address, self._options, self._topology.owner)
+            connection = self._connection = Connection(self._address, self._options, self._owner)
             await connection.open()
             self._events.heartbeat_sent(self._address, awaited, connection.id, connection.server_connection_id)
             return await shake_hands(connection, self._options), connection
@@ -175,52 +190,5 @@ class Monitor:
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         self._hello_ok = False
-        if connection is not None:
-            connection.close()
-
-
-class RoundTripMonitor:
-    """Measures round trips to a server that streams, on a connection of its own."""
-
-    def __init__(self, address: Address, owner: Owner, options: ClientOptions, round_trips: RoundTripTimes) -> None:
-        self._address = address
-        self._owner = owner
-        self._options = options
-        self._round_trips = round_trips
-        self._hello_ok = False
-        self._connection: Connection | None = None
-        self._service = owner.keep_running(self._run, f"motor round trip monitor {address}")
-
-    def close(self) -> None:
-        """Stop, and close the connection."""
-        self._service.stop()
-        self._disconnect()
-
-    async def _run(self) -> None:
-        self._disconnect()
-        while True:
-            await self._add_sample()
-            await asyncio.sleep(self._options.heartbeat_frequency)
-
-    async def _add_sample(self) -> None:
-        try:
-            self._round_trips.add(await self._measure())
-        except Exception:
-            # The monitor notices what is wrong with the server, and says so.
-            self._disconnect()
-
-    async def _measure(self) -> float:
-        connection = self._connection
-        if connection is None or connection.closed:
-            connection = self._connection = Connection(self._address, self._options, self._owner)
-            await connection.open()
-            self._hello_ok = (await shake_hands(connection, self._options)).hello_ok
-        else:
-            timeout = self._options.pool_options.connect_timeout
-            await connection.command("admin", hello_command(self._options, self._hello_ok), timeout)
-        return connection.last_round_trip
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

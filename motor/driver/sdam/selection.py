@@ -5,18 +5,15 @@ Source: the MongoDB specification "Server Selection". PyMongo's topology descrip
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Collection
 
 from pymongo.server_description import ServerDescription
 from pymongo.topology_description import TOPOLOGY_TYPE, TopologyDescription
 
 from motor._pymongo import Address, Selection, writable_server_selector
 from motor.driver.cmap.errors import format_address
+from motor.driver.operations.operation import Selector
 from motor.driver.sdam.settings import TopologySettings
-
-Selector = Callable[[Any], Any]
-"""A read preference, or ``writable_server_selector``."""
 
 
 class AddressSelector:

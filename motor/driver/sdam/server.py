@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
 
-from pymongo.client_options import ClientOptions
 from pymongo.server_description import ServerDescription
 
+from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pool import Pool
-from motor.driver.events.pool import PoolMonitor
+from motor.driver.events.pool import PoolPublisher
+from motor.driver.events.topology import TopologyPublisher
+from motor.driver.owner import Owner
 from motor.driver.sdam.monitor import Monitor
-
-if TYPE_CHECKING:
-    from motor.driver.sdam.topology import Topology
+from motor.driver.sdam.settings import TopologySettings
+from motor.driver.server_facts import ServerFacts
 
 
 class Server:
     """Holds what belongs to one address. `operation_count` is how many operations are under way on it."""
 
-    __slots__ = ("description", "monitor", "operation_count", "pool", "supports_retryable_writes")
+    __slots__ = ("description", "facts", "monitor", "operation_count", "pool")
 
-    def __init__(self, description: ServerDescription, topology: Topology, options: ClientOptions) -> None:
-        address = description.address
+    def __init__(
+        self,
+        description: ServerDescription,
+        settings: TopologySettings,
+        owner: Owner,
+        events: TopologyPublisher,
+        on_hello: Callable[[ServerDescription], None],
+        on_check_failed: Callable[[Server, Exception], None],
+        on_opening_failed: Callable[[Server, Exception, Connection], None],
+    ) -> None:
+        """`on_hello` and `on_check_failed` are told what the monitor finds; the former raises what makes no sense.
+        `on_opening_failed` is told what has kept a connection of the pool from being opened.
+        """
+        address, options = description.address, settings.options
         self.describe(description)
         self.operation_count = 0
-        pool_monitor = PoolMonitor(address, options.event_listeners, topology.settings.topology_id)
         self.pool = Pool(
             address,
             options,
-            pool_monitor,
-            lambda error, connection: topology.handle_error(
-                self, error, connection.generation, handshake_completed=False, service_id=connection.service_id
-            ),
-            topology.owner,
+            PoolPublisher(address, options.event_listeners, settings.topology_id),
+            partial(on_opening_failed, self),
+            owner,
         )
+        self.monitor: Monitor | None = None
         # Behind a load balancer there is nothing to be monitored.
-        self.monitor = None if options.load_balanced else Monitor(address, topology, options, topology.events)
+        if not options.load_balanced:
+            self.monitor = Monitor(address, options, owner, events, on_hello, partial(on_check_failed, self))
 
     def describe(self, description: ServerDescription) -> None:
         """Take note of what the server is now."""
         self.description = description
-        self.supports_retryable_writes = description.retryable_writes_supported
+        self.facts = ServerFacts.of(description)
 
     def request_check(self) -> None:
         """Have the server checked soon."""

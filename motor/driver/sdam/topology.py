@@ -40,13 +40,15 @@ from motor._pymongo import (
     topology_description_after_srv_poll,
 )
 from motor.driver import timeouts
+from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import ANOTHER_SERVER
-from motor.driver.cmap.server_hello import MOST_MEMBERS
+from motor.driver.cmap.hello import MOST_MEMBERS
 from motor.driver.events.selection import SelectionLog
-from motor.driver.events.topology import TopologyMonitor
+from motor.driver.events.topology import TopologyPublisher
+from motor.driver.operations.operation import Selector
 from motor.driver.owner import Owner
 from motor.driver.sdam.errors import error_code, is_stale_description, is_stale_error
-from motor.driver.sdam.selection import AddressSelector, Selector, selection_error, suitable_addresses
+from motor.driver.sdam.selection import AddressSelector, selection_error, suitable_addresses
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvPoller
@@ -72,7 +74,7 @@ class Topology:
     def __init__(self, settings: TopologySettings, owner: Owner) -> None:
         self.settings = settings
         self.owner = owner
-        self.events = TopologyMonitor(settings.options.event_listeners, settings.topology_id)
+        self._events = TopologyPublisher(settings.options.event_listeners, settings.topology_id)
         self.description = settings.empty_description()
         self.clock = ClusterClock()
         self.sessions = ServerSessionPool()
@@ -86,7 +88,7 @@ class Topology:
         self._suitable: dict[int, tuple[Selector, list[Server]]] = {}
         self._changed: asyncio.Future[None] = owner.loop.create_future()
         self._srv_poller: SrvPoller | None = None
-        self.events.opened()
+        self._events.opened()
         self._replace(settings.initial_description())
         if settings.srv is not None and self._is_polled():
             self._srv_poller = SrvPoller(
@@ -100,13 +102,11 @@ class Topology:
         if settings.options.load_balanced:
             self._assume_load_balancer()
 
-    def select_now(self, selector: Selector) -> Server | None:
-        """A suitable server among those known, without waiting; ``None`` if it takes :meth:`select` to find one."""
-        return None if SelectionLog.watched() else self._choose(selector)
-
-    def select_known(self, selector: Selector) -> Server | None:
-        """A suitable server among those known, of which the log is not told."""
-        return self._choose(selector)
+    def select_now(self, selector: Selector, quietly: bool = False) -> Server | None:
+        """A suitable server among those known, without waiting; ``None`` if it takes :meth:`select`: to find one, or to
+        tell the log, unless the choice is made `quietly`.
+        """
+        return None if SelectionLog.watched() and not quietly else self._choose(selector)
 
     async def select(
         self,
@@ -117,9 +117,13 @@ class Topology:
     ) -> Server:
         """A suitable server, a `deprioritized` one if there is no other; the log names the operation and its id.
 
-        It is waited for up to serverSelectionTimeoutMS, or to the operation's deadline if that is sooner. Raises
-        :class:`~pymongo.errors.ServerSelectionTimeoutError`, which says what was found and what failed.
+        One that is known is taken at once. Another is waited for up to serverSelectionTimeoutMS, or to the operation's
+        deadline if that is sooner. Raises :class:`~pymongo.errors.ServerSelectionTimeoutError`, which says what was
+        found and what failed.
         """
+        known = None if deprioritized else self.select_now(selector)
+        if known is not None:
+            return known
         left = timeouts.remaining()
         timeout: float = self.settings.options.server_selection_timeout
         if left is not None:
@@ -148,30 +152,9 @@ class Topology:
             self.request_check_all()
             await asyncio.wait([self._changed], timeout=remaining)
 
-    async def server_for(
-        self,
-        selector: Selector,
-        operation: str,
-        operation_id: int | None = None,
-        deprioritized: Collection[Address] = (),
-    ) -> Server:
-        """A suitable server, at once if one is known."""
-        server = None if deprioritized else self.select_now(selector)
-        return server or await self.select(selector, operation, operation_id, deprioritized)
-
-    @property
-    def servers(self) -> list[Server]:
-        """The servers that belong to the deployment now."""
-        return list(self._servers.values())
-
     def server_at(self, address: Address) -> Server | None:
         """The server at `address`, if it still belongs to the deployment."""
         return self._servers.get(address)
-
-    def known_at(self, address: Address | None) -> Server | None:
-        """The server at `address`, if it is known what it is."""
-        server = None if address is None else self._servers.get(address)
-        return server if server is not None and server.description.is_server_type_known else None
 
     async def select_address(self, address: Address, operation: str) -> Server | None:
         """The server at `address`, once it is known; ``None`` if it does not belong to the deployment any more."""
@@ -186,12 +169,8 @@ class Topology:
         for server in self._servers.values():
             server.request_check()
 
-    def update(self, description: ServerDescription, interrupt: bool = False) -> None:
-        """Take in what a monitor found out about one server.
-
-        If it found that the server is gone, its connections are closed: with `interrupt` those in use, too. Raises what
-        is wrong with a description that makes no sense.
-        """
+    def update(self, description: ServerDescription) -> None:
+        """Take in what a server says of itself. Raises what is wrong if it makes no sense."""
         address = description.address
         if self.closed or not self.description.has_server(address):
             return
@@ -199,9 +178,13 @@ class Topology:
             self._reached.add(address)
         self.clock.advance(bounded(description.cluster_time))
         self._process(description)
-        server = self._servers.get(address)
-        if server is not None and description.error is not None:
-            server.pool.clear(interrupt=interrupt)
+
+    def check_failed(self, server: Server, error: Exception) -> None:
+        """Take in that a server cannot be reached. Its connections are closed; if it was silent, those in use, too."""
+        address = server.description.address
+        if self._servers.get(address) is server:
+            self._process(ServerDescription(address, error=error))
+            server.pool.clear(interrupt=isinstance(error, NetworkTimeout))
 
     def handle_error(
         self,
@@ -241,14 +224,14 @@ class Topology:
         self._stop_polling()
         for address, server in self._servers.items():
             server.close()
-            self.events.server_closed(address)
+            self._events.server_closed(address)
         for server in self._removed:
             server.close()
         self._servers.clear()
         self._suitable.clear()
         previous, self.description = self.description, self.settings.empty_description()
-        self.events.changed(previous, self.description)
-        self.events.closed()
+        self._events.changed(previous, self.description)
+        self._events.closed()
         self._announce()
 
     def _choose(self, selector: Selector, deprioritized: Collection[Address] = ()) -> Server | None:
@@ -299,7 +282,7 @@ class Topology:
         with self.owner.undisturbed():
             self._make_ready(description, new)
             if previous != description:
-                self.events.server_changed(previous, description)
+                self._events.server_changed(previous, description)
             self._replace(new, quiet=previous == description)
 
     def _check_named(self, new: TopologyDescription) -> None:
@@ -356,20 +339,36 @@ class Topology:
             removed.remove()
             self._removed = [server for server in [*self._removed, removed] if server.pool.in_use]
             self._reached.discard(address)
-            self.events.server_closed(address)
+            self._events.server_closed(address)
         if not quiet:
-            self.events.changed(previous, description)
+            self._events.changed(previous, description)
         for address, server_description in description.server_descriptions().items():
             server = self._servers.get(address)
             if server is None:
-                self.events.server_opened(address)
-                self._servers[address] = Server(server_description, self, self.settings.options)
+                self._events.server_opened(address)
+                self._servers[address] = self._new_server(server_description)
             else:
                 server.describe(server_description)
         self._suitable.clear()
         if not self._is_polled():
             self._stop_polling()
         self._announce()
+
+    def _new_server(self, description: ServerDescription) -> Server:
+        return Server(
+            description,
+            self.settings,
+            self.owner,
+            self._events,
+            on_hello=self.update,
+            on_check_failed=self.check_failed,
+            on_opening_failed=self._opening_failed,
+        )
+
+    def _opening_failed(self, server: Server, error: Exception, connection: Connection) -> None:
+        self.handle_error(
+            server, error, connection.generation, handshake_completed=False, service_id=connection.service_id
+        )
 
     def _announce(self) -> None:
         """Wake everyone who waits for a change."""

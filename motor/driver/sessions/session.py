@@ -72,7 +72,8 @@ class Session:
         self.check_usable()
         if self.server_session is None:
             self.server_session = pool.acquire()
-            self._pool = pool
+        # Asked for its id, it may have got one before there was this pool.
+        self._pool = pool
         return self.server_session
 
     def hand_over(self) -> Session:

@@ -14,7 +14,8 @@ from bson.int64 import Int64
 from pymongo.server_description import ServerDescription
 
 from motor._pymongo import Address, TransactionOptions
-from motor.driver.cmap.pin import Pin, PinHolder
+from motor.driver.cmap.pin import Pin
+from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.sessions.server_session import ServerSession
 
 
@@ -35,10 +36,9 @@ _ACTIVE = (TransactionState.STARTING, TransactionState.IN_PROGRESS)
 class Transaction:
     """One transaction of a session, or none.
 
-    Through mongos all of it goes to the one that it began on, behind a load balancer over the connection that it began
-    on. `attempts` counts how often its end was sent; `abandoned` is done when a command of its that nobody
-    waits for any more has ended. `unsettled` says that its commit was given up, or
-    never sent.
+    Through mongos all of it goes to the server that it began on, behind a load balancer over the connection that it
+    began on. `attempts` counts how often its end was sent. `abandoned` is done when the command has ended that nobody
+    waits for any more. `unsettled` says that its commit was given up, or never sent.
     """
 
     __slots__ = (
@@ -76,6 +76,7 @@ class Transaction:
     def start(self, options: TransactionOptions) -> None:
         """Begin anew: with the next command, so far only in name."""
         self.reset()
+        self.abandoned = None
         self.options = options
         self.state = TransactionState.STARTING
         self._unnumbered += 1
@@ -97,10 +98,28 @@ class Transaction:
             self.unpin()
         self.attempts = 0
 
-    def pin_to(self, server: ServerDescription) -> None:
-        """Stay with `server` from here on, if it is a mongos or behind a load balancer."""
-        if server.server_type_name in ("Mongos", "LoadBalancer"):
+    def begun_on(self, server: ServerDescription) -> None:
+        """A command of it goes to `server`: it stays there, if that is a mongos or behind a load balancer."""
+        if self.active and server.server_type_name in ("Mongos", "LoadBalancer"):
             self.pinned_address: Address | None = server.address
+
+    def command_ended(self) -> None:
+        """The server has done a command of it: it has begun there."""
+        self.completed_command = True
+
+    def command_abandoned(self, settled: asyncio.Future[None]) -> None:
+        """Nobody waits any more for a command of it, which may be under way until `settled` is done."""
+        if self.active:
+            self.abandoned = settled
+
+    def end_sent(self) -> int:
+        """Its commit or abort is sent: how often that makes."""
+        self.attempts += 1
+        return self.attempts
+
+    def settled(self, settled: bool) -> None:
+        """Whether the server has been told how it ends; one that may not know keeps its locks."""
+        self.unsettled = not settled
 
     def unpin(self) -> None:
         """Let the next command go where it likes."""

@@ -15,7 +15,7 @@ from bson.codec_options import CodecOptions
 from bson.errors import InvalidBSON
 from pymongo.errors import ProtocolError
 
-from motor.driver.wire.garbage import CollectorPaused
+from motor.driver.garbage import CollectorPaused
 
 SMALL_REPLY = 16 * 1024
 """Replies up to this size, in bytes, hold too few objects to care about the garbage collector."""

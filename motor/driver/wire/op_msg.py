@@ -28,6 +28,13 @@ _FLAGS_KIND_SIZE = struct.Struct("<IBi")
 _INT32 = struct.Struct("<i")
 _SMALLEST_DOCUMENT = 5
 
+_LARGE_PART = 32 * 1024
+"""Parts of a message from this size on, in bytes, are sent as they are: to copy them would take longer than a write."""
+
+
+Blocks = list[bytes | memoryview]
+"""A message, cut so that what is large in it has not to be copied."""
+
 
 @dataclass(slots=True)
 class DocumentSequence:
@@ -54,23 +61,33 @@ class Message:
         return bool(self.flags & MORE_TO_COME)
 
 
-def encode(
-    request_id: int,
-    document: bytes,
-    flags: int = 0,
-    sequences: Sequence[DocumentSequence] = (),
-    response_to: int = 0,
-) -> bytes:
+def encode(request_id: int, document: bytes, flags: int = 0, response_to: int = 0) -> bytes:
     """One whole message, header included."""
-    if not sequences:
-        return _COMMAND_PREFIX.pack(21 + len(document), request_id, response_to, OP_MSG, flags, 0) + document
+    return _COMMAND_PREFIX.pack(21 + len(document), request_id, response_to, OP_MSG, flags, 0) + document
+
+
+def encode_with(sequences: Sequence[DocumentSequence], request_id: int, document: bytes, flags: int = 0) -> Blocks:
+    """One whole message that has document sequences, in blocks: what is large is not copied into one."""
     parts: list[bytes | memoryview] = [document]
     length = 21 + len(document)
     for sequence in sequences:
         size = sequence.size()
         length += size
         parts += [b"\1", _INT32.pack(size - 1), sequence.identifier.encode(), b"\0", *sequence.documents]
-    return b"".join([_COMMAND_PREFIX.pack(length, request_id, response_to, OP_MSG, flags, 0), *parts])
+    return _blocks([_COMMAND_PREFIX.pack(length, request_id, 0, OP_MSG, flags, 0), *parts])
+
+
+def _blocks(parts: Sequence[bytes | memoryview]) -> Blocks:
+    """The same bytes: small parts joined, large ones as they are."""
+    blocks: Blocks = []
+    small: list[bytes | memoryview] = []
+    for part in parts:
+        if len(part) < _LARGE_PART:
+            small.append(part)
+        else:
+            blocks += [b"".join(small), part]
+            small = []
+    return [*blocks, b"".join(small)] if small else blocks
 
 
 def decode(body: bytes | memoryview) -> Message:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bson.codec_options import CodecOptions
 
 from motor._pymongo import array_to_documents, encode_document
-from motor.driver.operations.insert import id_first
-from motor.driver.operations.operation import Document
+from motor.driver.garbage import CollectorPaused
+from motor.driver.object_ids import id_first
 
 _PIECE = 256 * 1024
 """How many bytes are encoded, about, before the event loop gets a turn: three milliseconds of work."""
@@ -54,7 +54,9 @@ class StatementEncoder:
     `inserts` says that they are documents to insert, whose ids go first.
     """
 
-    def __init__(self, statements: Sequence[Document], codec_options: CodecOptions[Any], inserts: bool) -> None:
+    def __init__(
+        self, statements: Sequence[Mapping[str, Any]], codec_options: CodecOptions[Any], inserts: bool
+    ) -> None:
         self.taken = 0
         self._statements = statements
         self._inserts = inserts
@@ -71,7 +73,8 @@ class StatementEncoder:
         size = sum(len(piece.documents) for piece in self._pieces)
         since_turn = 0
         while self._encoded < len(self._statements) and count < max_count and size < max_size:
-            piece = self._encode(self._statements[self._encoded : self._encoded + self._step])
+            with CollectorPaused():
+                piece = self._encode(self._statements[self._encoded : self._encoded + self._step])
             self._encoded += piece.count
             self._pieces.append(piece)
             encoded = len(piece.documents)
@@ -121,7 +124,7 @@ class StatementEncoder:
             total += size
         return piece.split(count, total)
 
-    def _encode(self, statements: Sequence[Document]) -> Piece:
+    def _encode(self, statements: Sequence[Mapping[str, Any]]) -> Piece:
         codec_options = self._codec_options
         ordered = [id_first(statement) for statement in statements] if self._inserts else statements
         try:

@@ -1,16 +1,18 @@
-"""One command and its reply: completed, encoded, sent, awaited, decoded and checked."""
+"""One command and its reply: built, encrypted, completed, encoded, sent, awaited, decoded, checked, decrypted, read."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Protocol
 
 import bson
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo.client_options import ClientOptions
-from pymongo.errors import ConfigurationError, DocumentTooLarge, NotPrimaryError, ProtocolError
+from pymongo.errors import ConfigurationError, DocumentTooLarge, InvalidOperation, NotPrimaryError, ProtocolError
 from pymongo.read_preferences import ReadPreference
 
 from motor._pymongo import (
@@ -18,9 +20,7 @@ from motor._pymongo import (
     NEVER_COMPRESSED,
     ReadPreferenceMode,
     add_server_api,
-    array_to_documents,
     check_command_response,
-    decode_all_selective,
     encode_document,
     format_timeout_details,
     timeout_details,
@@ -29,20 +29,22 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
 from motor.driver.cmap.errors import SENSELESS, UNREADABLE
-from motor.driver.events.command import CommandMonitor, MonitoredCommand
-from motor.driver.execution import Execution
-from motor.driver.operations.operation import CURSOR_FIELDS, STATEMENTS_FIELD, Command, Operation
+from motor.driver.events.command import CommandPublisher, PublishedCommand
+from motor.driver.execution.execution import Execution
+from motor.driver.operations.decoding import decode
+from motor.driver.operations.operation import STATEMENTS_FIELD, Command, Operation, Result, document_too_large
+from motor.driver.operations.reply import Reply
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
+from motor.driver.server_facts import ServerFacts
 from motor.driver.sessions.cluster_clock import LARGEST_CLUSTER_TIME, bounded
 from motor.driver.threads import WORK
 from motor.driver.wire import op_msg
-from motor.driver.wire.batch import LARGE_REPLY, SMALL_REPLY, EncodedBatch, split_batch
+from motor.driver.wire.batch import EncodedBatch, split_batch
 from motor.driver.wire.compression import Compressor, compress
-from motor.driver.wire.garbage import CollectorPaused
 from motor.driver.wire.header import next_request_id
 
-Result = TypeVar("Result")
+_RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 
 _MESSAGE_PREFIX = 21
 """Bytes of an OP_MSG before its command document."""
@@ -57,19 +59,46 @@ _ARRAY_OVERHEAD = 5
 """How much longer a command is with its one statement in an array than with it in a document sequence."""
 
 
+class Encrypter(Protocol):
+    """What encrypts and decrypts."""
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether commands are encrypted, too, and not only replies decrypted."""
+        ...
+
+    async def encrypt(self, database: str, command: bytes) -> bytes:
+        """`command`, encrypted where it has to be."""
+        ...
+
+    async def decrypt(self, reply: bytes) -> bytes:
+        """`reply`, decrypted where it is encrypted."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that is there for encryption only."""
+        ...
+
+
 class Exchange:
-    """Exchanges messages with the servers of one topology, with one client's options."""
+    """Exchanges messages with the servers of one topology, with one client's options.
+
+    With an `encrypter` commands are encrypted on their way to the server, and replies decrypted on their way back;
+    listeners are shown what is sent and what is received.
+    """
 
     def __init__(
         self,
         topology: Topology,
         options: ClientOptions,
+        encrypter: Encrypter | None,
         on_orphan: Callable[[Operation[Any], Server, int], None],
     ) -> None:
         """`on_orphan` is told of the cursor that a command opens after its caller has gone."""
-        self.monitor = CommandMonitor(options.event_listeners, topology.settings.topology_id)
+        self.events = CommandPublisher(options.event_listeners, topology.settings.topology_id)
         self._topology = topology
         self._options = options
+        self._encrypter = encrypter
         self._on_orphan = on_orphan
         self._server_api = options.pool_options.server_api
         self._socket_timeout = options.pool_options.socket_timeout
@@ -81,35 +110,33 @@ class Exchange:
         Raises the exceptions of :mod:`pymongo.errors`.
         """
         operation = execution.operation
-        acknowledged = operation.acknowledged
         left = timeouts.remaining() if timeouts.configured() else None
-        command = operation.command(connection)
+        command = operation.command(connection.facts)
+        encrypted = None if self._encrypter is None else await self._encrypted(operation, command, connection.facts)
+        if encrypted is not None:
+            command = encrypted
         if left is not None:
             self._limit(operation, command, left, server, connection)
         self._complete(command, execution, connection)
         request_id = next_request_id()
-        message = self._encode(command, operation, connection, request_id, acknowledged)
+        message = self._encode(command, operation, connection.facts, request_id, encrypted is not None)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
-            message = await _compressed(message, connection.compressor)
-        monitored: MonitoredCommand | None = None
-        if self.monitor.watched:
-            shown = operation.described(command)
-            monitored = self.monitor.start(
+            whole = message if isinstance(message, bytes) else b"".join(message)
+            message = await _compressed(whole, connection.compressor)
+        published: PublishedCommand | None = None
+        if self.events.watched:
+            shown = operation.described(command) if encrypted is None else command
+            published = self.events.start(
                 operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
             )
         try:
-            if not acknowledged:
-                if not server.description.is_writable:
-                    raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
-                await connection.send_unacknowledged(message, self._socket_timeout if left is None else left)
-                reply: Any = {"ok": 1}
-            else:
+            if operation.acknowledged:
                 if operation.exhaust:
                     future = _send_exhaust(connection, message, request_id)
                 else:
                     future = connection.send(message, request_id)
                 # What is sent need not wait for the reply.
-                del command, message
+                del command, encrypted, message
                 try:
                     if left is not None:
                         received = await _before_deadline(future, connection)
@@ -121,20 +148,35 @@ class Exchange:
                     self._abandon(operation, server, connection, future)
                     raise
                 try:
-                    reply = self._decode(operation, received.document)
+                    reply = decode(operation, received.document)
                 except ProtocolError as error:
                     raise connection.refusal(error) from None
                 try:
-                    self._check(execution, reply, len(received.document), connection)
+                    self._check(execution, reply.document, len(received.document), connection)
                 except UNREADABLE as error:
                     connection.doubt(error)
                     raise
+            else:
+                if not server.description.is_writable:
+                    raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
+                await connection.send_unacknowledged(message, self._socket_timeout if left is None else left)
+                reply, received = Reply({"ok": 1}), None
         except BaseException as error:
-            if monitored is not None:
-                monitored.failed(error)
+            if published is not None:
+                published.failed(error)
             raise
-        if monitored is not None:
-            monitored.succeeded(reply)
+        if received is not None and (published is not None or self._encrypter is not None):
+            try:
+                if published is not None:
+                    published.succeeded(await _shown(operation, reply))
+                if self._encrypter is not None:
+                    reply = await self._decrypted(operation, received.document, reply)
+            except BaseException:
+                if operation.opens_cursor:
+                    self._orphaned(operation, server, received)
+                raise
+        elif published is not None:
+            published.succeeded(reply.document)
         try:
             return operation.result(reply)
         except UNREADABLE as error:
@@ -143,16 +185,17 @@ class Exchange:
 
     def send_last(self, operation: Operation[Any], connection: Connection) -> None:
         """Send a command whose reply nobody waits for, before `connection` is closed."""
-        command = operation.command(connection)
+        command = operation.command(connection.facts)
         self._complete(command, Execution(operation), connection)
         request_id = next_request_id()
-        message = self._encode(command, operation, connection, request_id, acknowledged=False)
-        if self.monitor.watched:
-            monitored = self.monitor.start(
+        document = encode_document(command, False, operation.codec_options)
+        message = op_msg.encode(request_id, document, op_msg.MORE_TO_COME)
+        if self.events.watched:
+            published = self.events.start(
                 operation.name, operation.database, command, request_id, request_id, connection
             )
             connection.send_last(message)
-            monitored.succeeded({"ok": 1})
+            published.succeeded({"ok": 1})
         else:
             connection.send_last(message)
 
@@ -168,7 +211,7 @@ class Exchange:
             raise timeouts.exceeded(
                 f"operation would exceed time limit, remaining timeout:{left:.5f} <= network round trip "
                 f"time:{round_trip:.5f} {format_timeout_details(timeout_details(self._options.pool_options))}",
-                connection.max_wire_version,
+                connection.facts.max_wire_version,
             )
         if operation.has_time_limit:
             # 0 would be no limit.
@@ -180,7 +223,7 @@ class Exchange:
         session = execution.session
         cluster_time = self._topology.clock.latest
         preference = operation.read_preference
-        if connection.supports_sessions and operation.has_session:
+        if connection.facts.supports_sessions and operation.has_session:
             assert execution.server_session is not None
             command["lsid"] = execution.server_session.lsid
             if execution.transaction_number is not None:
@@ -192,7 +235,7 @@ class Exchange:
                     execution.server_session,
                     operation.is_causal,
                     operation.continues,
-                    connection.max_wire_version,
+                    connection.facts.max_wire_version,
                 )
         elif session is not None and not session.implicit:
             raise ConfigurationError("Sessions are not supported by this MongoDB deployment")
@@ -202,20 +245,42 @@ class Exchange:
             add_server_api(command, self._server_api)
         if preference is not None:
             if self._topology.single and not execution.in_transaction:
-                preference = _direct_preference(preference, connection)
+                preference = _direct_preference(preference, connection.facts)
             if preference.mode:
                 command.setdefault("$readPreference", preference.document)
         command["$db"] = operation.database
+
+    async def _encrypted(self, operation: Operation[Any], command: Command, facts: ServerFacts) -> Command | None:
+        """The command with its statements, where they can be seen, encrypted; ``None`` if commands are not."""
+        assert self._encrypter is not None
+        if operation.cursor_plan().exhaust:
+            raise InvalidOperation("exhaust cursors do not support auto encryption")
+        if operation.raw:
+            raise InvalidOperation("raw batches do not support auto encryption")
+        if not self._encrypter.encrypts:
+            return None
+        if operation.has_sequences:
+            for sequence in operation.sequences_to_encrypt(facts):
+                command[sequence.identifier] = bson.decode_all(b"".join(sequence.documents), _RAW)
+        document = encode_document(command, False, operation.codec_options)
+        return dict(RawBSONDocument(await self._encrypter.encrypt(operation.database, document), _RAW))
+
+    async def _decrypted(self, operation: Operation[Any], document: bytes | memoryview, reply: Reply) -> Reply:
+        assert self._encrypter is not None
+        received = bytes(document)
+        decrypted = await self._encrypter.decrypt(received)
+        return reply if decrypted == received else decode(operation, decrypted)
 
     def _encode(
         self,
         command: Command,
         operation: Operation[Any],
-        connection: Connection,
+        facts: ServerFacts,
         request_id: int,
-        acknowledged: bool,
-    ) -> bytes:
-        flags = 0 if acknowledged else op_msg.MORE_TO_COME
+        holds_statements: bool,
+    ) -> bytes | op_msg.Blocks:
+        """The message, in blocks if statements follow the command: not one that `holds_statements` already."""
+        flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
         if operation.exhaust:
             flags = op_msg.EXHAUST_ALLOWED
         try:
@@ -226,10 +291,10 @@ class Exchange:
             for statement in operation.described(command).get(field, ()):
                 encode_document(statement, False, operation.codec_options)
             raise
-        if operation.is_batch:
-            room = connection.max_message_size - _MESSAGE_PREFIX - len(document)
-            return op_msg.encode(request_id, document, flags, operation.sequences(connection, room))
-        _check_size(operation.name, len(document), connection, acknowledged)
+        if operation.has_sequences and not holds_statements:
+            room = facts.max_message_size - _MESSAGE_PREFIX - len(document)
+            return op_msg.encode_with(operation.sequences(facts, room), request_id, document, flags)
+        _check_size(operation, command, len(document), facts)
         return op_msg.encode(request_id, document, flags)
 
     async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
@@ -249,7 +314,7 @@ class Exchange:
         future: asyncio.Future[op_msg.Message],
     ) -> None:
         """Nobody waits any more for a reply, which may open a cursor: nobody will read that, or close it."""
-        if operation.reply_fields is not CURSOR_FIELDS or operation.continues:
+        if not operation.opens_cursor:
             return
         if future.cancelled() or future.exception() is not None:
             connection.abandon(lambda reply: self._orphaned(operation, server, reply))
@@ -265,29 +330,7 @@ class Exchange:
         if cursor_id:
             self._on_orphan(operation, server, cursor_id)
 
-    def _decode(self, operation: Operation[Any], document: bytes | memoryview) -> Any:
-        if operation.raw:
-            return _decode_raw(document)
-        fields = operation.reply_fields
-        if fields is CURSOR_FIELDS and len(document) > LARGE_REPLY:
-            reply = _undecoded(document)
-            if reply is not None:
-                return reply
-        try:
-            if fields is None or (len(document) <= SMALL_REPLY and operation.target.decodes_plainly):
-                return bson.decode(document, operation.reply_codec)
-            if len(document) <= SMALL_REPLY:
-                return decode_all_selective(document, operation.reply_codec, fields)[0]
-            with CollectorPaused():
-                return decode_all_selective(document, operation.reply_codec, fields)[0]
-        except Exception:
-            # It may be one document of the batch: the cursor sees which, and has the others.
-            reply = _undecoded(document) if fields is CURSOR_FIELDS else None
-            if reply is None:
-                raise
-            return reply
-
-    def _check(self, execution: Execution[Any], reply: Any, size: int, connection: Connection) -> None:
+    def _check(self, execution: Execution[Any], reply: dict[str, Any], size: int, connection: Connection) -> None:
         operation = execution.operation
         cluster_time = reply.get("$clusterTime")
         if size > LARGEST_CLUSTER_TIME:
@@ -300,14 +343,16 @@ class Exchange:
         if (reply.get("ok") != 1 or raises_write_concern_error) and operation.checked:
             check_command_response(
                 reply if reply.get("ok") else cut(reply, size, LARGEST_ERROR),
-                connection.max_wire_version,
+                connection.facts.max_wire_version,
                 operation.allowable_errors,
                 parse_write_concern_error=raises_write_concern_error,
                 pool_opts=self._options.pool_options if operation.name in _NAMING_TIMEOUTS else None,
             )
 
 
-def _send_exhaust(connection: Connection, message: bytes, request_id: int) -> asyncio.Future[op_msg.Message]:
+def _send_exhaust(
+    connection: Connection, message: bytes | op_msg.Blocks, request_id: int
+) -> asyncio.Future[op_msg.Message]:
     """The next reply of a stream; the one to `message`, if there is no stream yet."""
     return connection.next_reply() if connection.streaming else connection.send_exhaust(message, request_id)
 
@@ -327,50 +372,51 @@ async def _before_deadline(future: asyncio.Future[op_msg.Message], connection: C
         connection.alarm.turn_off()
 
 
-def _undecoded(document: bytes | memoryview) -> Any:
-    """A cursor's reply whose batch is left to the cursor to decode; ``None`` if it has no batch."""
-    return _around_batch(document, lambda batch: batch)
+async def _shown(operation: Operation[Any], reply: Reply) -> dict[str, Any]:
+    """The reply's document as listeners see it, with its whole batch. A large one is decoded for them, and the cursor
+    has it from there; one that cannot be decoded they see as BSON.
+    """
+    batch = reply.batch
+    if isinstance(batch, EncodedBatch):
+        documents: list[Any] = []
+        whole = EncodedBatch(batch.array)
+        try:
+            while whole:
+                documents += whole.decode_piece(operation.documents_codec)
+                await asyncio.sleep(0)
+        except Exception:
+            whole = EncodedBatch(batch.array)
+            return reply.with_batch([RawBSONDocument(bytes(piece)) for piece in whole.cut(len(batch.array))])
+        batch = reply.batch = documents
+    return reply.document if batch is None else reply.with_batch(batch)
 
 
-def _decode_raw(document: bytes | memoryview) -> Any:
-    """The reply, its batch as one piece of BSON: an empty one is no piece."""
-    reply = _around_batch(document, lambda batch: [array_to_documents(batch.array)] if batch else [])
-    return bson.decode(document) if reply is None else reply
-
-
-def _around_batch(document: bytes | memoryview, in_its_place: Callable[[EncodedBatch], Any]) -> Any:
-    """A cursor's reply with something in place of its batch, of which that is made; ``None`` if it has no batch."""
-    split = split_batch(memoryview(document))
-    if split is None:
-        return None
-    rest, batch = split
-    reply = bson.decode(rest)
-    cursor = reply["cursor"]
-    cursor["firstBatch" if "firstBatch" in cursor else "nextBatch"] = in_its_place(batch)
-    return reply
-
-
-def _direct_preference(preference: ReadPreferenceMode, connection: Connection) -> ReadPreferenceMode:
+def _direct_preference(preference: ReadPreferenceMode, facts: ServerFacts) -> ReadPreferenceMode:
     """A direct connection reads from the server it has, whatever that is."""
-    if connection.is_replica_set_member:
+    if facts.is_replica_set_member:
         return ReadPreference.PRIMARY_PREFERRED
-    if connection.is_standalone:
+    if facts.is_standalone:
         return ReadPreference.PRIMARY
     return preference
 
 
-def _check_size(name: str, size: int, connection: Connection, acknowledged: bool) -> None:
-    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all."""
-    limit = connection.max_bson_size
-    if name in STATEMENTS_FIELD:
-        size -= _ARRAY_OVERHEAD
-    if acknowledged and name != "find":
+def _check_size(operation: Operation[Any], command: Command, size: int, facts: ServerFacts) -> None:
+    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all.
+
+    Whether its statements are too large the server says itself, if it answers.
+    """
+    name, limit = operation.name, facts.max_bson_size
+    statements = STATEMENTS_FIELD.get(name)
+    if size <= limit:
+        return
+    if statements is not None and not operation.acknowledged:
+        size = max(len(encode_document(one, False, operation.codec_options)) for one in command[statements])
+    elif name != "find":
         limit += COMMAND_OVERHEAD
+    if statements is not None and operation.acknowledged:
+        size -= _ARRAY_OVERHEAD
     if size <= limit:
         return
     if name in ("insert", "find"):
-        raise DocumentTooLarge(
-            f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
-            f"up to {limit} bytes."
-        )
+        raise document_too_large(size, limit)
     raise DocumentTooLarge(f"{name} command document too large")

@@ -1,4 +1,6 @@
-"""What a server says of itself, read with suspicion: everything else is decided by it."""
+"""The hello command, and what a server says of itself in reply. That is read with suspicion: everything else is decided
+by it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,17 @@ from typing import Any
 
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
+from pymongo.client_options import ClientOptions
 from pymongo.errors import ProtocolError
 from pymongo.hello import Hello
 
-from motor._pymongo import Address
+from motor._pymongo import Address, add_server_api
 from motor.driver.cmap.errors import ANOTHER_SERVER, format_address
+
+_BACKPRESSURE = "2"
+"""Says that the client knows what to do with the errors of an overloaded server. Source: the MongoDB specification
+"Client Backpressure".
+"""
 
 MOST_MEMBERS = 50
 """How many members a replica set may have, by MongoDB's own limit; a hello names no more as hosts, as passives, or as
@@ -64,6 +72,19 @@ _OPTIONAL = (
     "lastWriteDate",
 )
 """What may as well be null; of the fields of a document also what may not be there."""
+
+
+def hello_command(options: ClientOptions, hello_ok: bool) -> dict[str, Any]:
+    """The hello command, under the name that the server is known to understand."""
+    pool_options = options.pool_options
+    command: dict[str, Any]
+    if hello_ok or pool_options.server_api or options.load_balanced:
+        command = {"hello": 1}
+    else:
+        command = {"ismaster": 1, "helloOk": True}
+    command["backpressure"] = _BACKPRESSURE
+    add_server_api(command, pool_options.server_api)
+    return command
 
 
 def read_hello(document: dict[str, Any], address: Address, awaitable: bool = False) -> Hello[dict[str, Any]]:

@@ -5,17 +5,12 @@ Source: the MongoDB specification "Bulk Write".
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
-import bson
 from pymongo.errors import (
     ClientBulkWriteException,
-    ConfigurationError,
-    DocumentTooLarge,
     InvalidOperation,
-    OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
     WriteConcernError,
@@ -23,32 +18,22 @@ from pymongo.errors import (
 from pymongo.results import DeleteResult, InsertOneResult, UpdateResult
 
 from motor._pymongo import (
-    COMMAND_OVERHEAD,
     Pipeline,
     copy_error_labels,
-    encode_document,
     validate_is_document_type,
     validate_ok_for_replace,
     validate_ok_for_update,
-    writable_server_selector,
     write_concern_error_of,
 )
+from motor.driver.bulk.bulk import refuse_without_reply
 from motor.driver.cursors import ServerCursor
-from motor.driver.deployment import Deployment
-from motor.driver.operations.bulk_write import BulkWrite, check_supported
-from motor.driver.operations.insert import ensure_id
+from motor.driver.execution.deployment import Deployment
+from motor.driver.execution.retries import check_retryable_writes
+from motor.driver.object_ids import ensure_id
+from motor.driver.operations.bulk_write import BulkWrite, ClientWrites
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
-from motor.driver.retries import check_retryable_writes
-from motor.driver.sdam.server import Server
 from motor.driver.sessions.session import Session
 from motor.driver.wire.header import next_request_id
-from motor.driver.wire.op_msg import DocumentSequence
-
-_MESSAGE_OVERHEAD = 1000
-"""Bytes of a message that the specification sets aside for what is not counted."""
-
-_TURN = 256 * 1024
-"""How many bytes are encoded, about, before the event loop gets a turn."""
 
 _COUNTS = ("nInserted", "nUpserted", "nMatched", "nModified", "nDeleted")
 
@@ -77,11 +62,8 @@ class ClientBulk:
             self._options["comment"] = comment
         if let:
             self._options["let"] = let
-        self._writes: list[dict[str, Any]] = []
-        self._namespaces: list[str] = []
-        self._kinds: list[str] = []
+        self._writes = ClientWrites()
         self._uses: set[str] = set()
-        self._sent = 0
         self._bulk_id = next_request_id()
 
     def add_insert(self, namespace: str, document: Document) -> None:
@@ -140,49 +122,33 @@ class ClientBulk:
             if value is not None:
                 write[name] = value
                 self._uses.add(name)
-        self._kinds.append(kind)
-        self._namespaces.append(namespace)
-        self._writes.append(write)
+        self._writes.add(kind, namespace, write)
 
-    def prepare(self, session: Session | None) -> None:
+    def _prepare(self, session: Session | None) -> None:
         """Refuse a bulk write of nothing, and what an unacknowledged one cannot have."""
         if not self._writes:
             raise InvalidOperation("No operations to execute")
         if session is not None and session.in_transaction:
             self._target = self._target.in_transaction(session.transaction.options)
-        if self._target.write_concern.acknowledged:
-            return
-        if session is not None:
-            refuse_unacknowledged(self._target.write_concern)
-        if "collation" in self._uses:
-            raise ConfigurationError("Collation is unsupported for unacknowledged writes.")
-        if "arrayFilters" in self._uses:
-            raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
-        if "bypassDocumentValidation" in self._options:
-            raise OperationFailure("Cannot set bypass_document_validation with unacknowledged write concern")
+        if not self._target.write_concern.acknowledged:
+            if session is not None:
+                refuse_unacknowledged(self._target.write_concern)
+            refuse_without_reply(self._uses, "bypassDocumentValidation" in self._options)
 
     async def execute(self, deployment: Deployment, session: Session | None) -> dict[str, Any] | None:
         """Run all of it. The merged result; ``None`` for unacknowledged writes.
 
         Raises :class:`~pymongo.errors.ClientBulkWriteException`, which says what was done and what was not.
         """
-        executor = deployment.executor() or await deployment.resolve()
+        self._prepare(session)
+        retries_writes = bool(deployment.settings.options.retry_writes)
         result = _empty_result()
-        while self._sent < len(self._writes):
-            try:
-                server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
-                check_supported(server.description.max_wire_version or 0)
-                batch = await self._next_batch(server)
-            except Exception as error:
-                self._note_failure(error, result)
-                break
+        while self._writes.taken < len(self._writes):
+            batch = BulkWrite(self._target, self._writes, self._options, self._bulk_id, retries_writes)
             if not batch.acknowledged:
-                await executor.execute(batch)
-                self._sent += len(batch.writes)
+                await deployment.execute(batch)
                 continue
-            batch.repeats = executor.retries_writes and batch.retryable
-            await self._execute_batch(deployment, server, batch, session, result)
-            self._sent += len(batch.writes)
+            await self._execute_batch(deployment, batch, session, result)
             if result["error"] is not None or (self._ordered and result["writeErrors"]):
                 break
         if not self._target.write_concern.acknowledged:
@@ -192,24 +158,17 @@ class ClientBulk:
         return result
 
     async def _execute_batch(
-        self,
-        deployment: Deployment,
-        server: Server,
-        batch: BulkWrite,
-        session: Session | None,
-        result: dict[str, Any],
+        self, deployment: Deployment, batch: BulkWrite, session: Session | None, result: dict[str, Any]
     ) -> None:
         """Send one command, and read what became of its writes from the cursor that it opens."""
+        first = self._writes.taken
         cursor = ServerCursor(deployment, batch)
         cursor.use_session(session)
-        if session is None or not session.in_transaction:
-            cursor.start_on(server)
-        cursor.comment = self._options.get("comment")
         try:
             while cursor.alive:
                 await cursor.refresh()
                 while cursor.documents:
-                    self._note(cursor.documents.popleft(), result)
+                    self._note(cursor.documents.popleft(), first, result)
                     if self._ordered and result["writeErrors"]:
                         await cursor.close()
                         cursor.documents.clear()
@@ -218,22 +177,19 @@ class ClientBulk:
             failure = self._failure(result)
             copy_error_labels(error, failure)
             raise failure from error
-        except (ServerSelectionTimeoutError, InvalidOperation) as error:
-            self._note_failure(error, result)
-        except PyMongoError as error:
+        except Exception as error:
+            sent = isinstance(error, PyMongoError) and not isinstance(
+                error, (ServerSelectionTimeoutError, InvalidOperation)
+            )
+            if not (sent or first):
+                raise
             result["error"] = error
         _merge(result, batch)
 
-    def _note_failure(self, error: Exception, result: dict[str, Any]) -> None:
-        """Nothing of a batch was sent. What was done by those before it is known, and told with the error."""
-        if not self._sent or not self._target.write_concern.acknowledged:
-            raise error
-        result["error"] = error
-
-    def _note(self, outcome: Mapping[str, Any], result: dict[str, Any]) -> None:
-        """Take in what became of one write."""
-        index = outcome["idx"] + self._sent
-        write, kind = self._writes[index], self._kinds[index]
+    def _note(self, outcome: Mapping[str, Any], first: int, result: dict[str, Any]) -> None:
+        """Take in what became of one write of a batch, whose `first` has that place in the whole."""
+        index = outcome["idx"] + first
+        write, kind = self._writes.writes[index], self._writes.kinds[index]
         if not outcome["ok"]:
             result["writeErrors"].append({**outcome, "idx": index, "op": write})
         elif self._verbose and kind == "insert":
@@ -242,60 +198,6 @@ class ClientBulk:
             result["deleteResults"][index] = DeleteResult(outcome, True)
         elif self._verbose:
             result["updateResults"][index] = UpdateResult(outcome, True, in_client_bulk=True)
-
-    async def _next_batch(self, server: Server) -> BulkWrite:
-        """Encode as many writes as the server takes in one message, with a turn for the event loop in between."""
-        codec = self._target.codec_options
-        limits = server.description
-        shown = {"bulkWrite": 1, **self._options}
-        room = limits.max_message_size - _MESSAGE_OVERHEAD - len(encode_document(shown, False, codec))
-        places: dict[str, int] = {}
-        encoded: list[bytes] = []
-        namespaces: list[bytes] = []
-        since_turn = 0
-        document = b""
-        last = self._sent + limits.max_write_batch_size
-        for index in range(self._sent, min(last, len(self._writes))):
-            write, namespace = self._writes[index], self._namespaces[index]
-            write[next(iter(write))] = places.get(namespace, len(places))
-            document = encode_document(write, False, codec)
-            added = b"" if namespace in places else bson.encode({"ns": namespace})
-            if not self._target.write_concern.acknowledged:
-                self._check_size(index, len(document), limits.max_bson_size)
-            room -= len(document) + len(added)
-            if room < 0:
-                break
-            if added:
-                places[namespace] = len(places)
-                namespaces.append(added)
-            encoded.append(document)
-            since_turn += len(document)
-            if since_turn >= _TURN:
-                since_turn = 0
-                await asyncio.sleep(0)
-        if not encoded:
-            _raise_too_large(self._kinds[self._sent], len(document), limits.max_bson_size + COMMAND_OVERHEAD)
-        writes = self._writes[self._sent : self._sent + len(encoded)]
-        return BulkWrite(
-            self._target,
-            writes,
-            [{"ns": namespace} for namespace in places],
-            [DocumentSequence("ops", encoded), DocumentSequence("nsInfo", namespaces)],
-            self._options,
-            self._bulk_id,
-            any(write.get("multi") for write in writes),
-        )
-
-    def _check_size(self, index: int, size: int, limit: int) -> None:
-        """A server that does not reply would not say that a document is too large."""
-        write, kind = self._writes[index], self._kinds[index]
-        if kind in ("insert", "replace"):
-            content = write["document" if kind == "insert" else "updateMods"]
-            content_size = len(encode_document(content, False, self._target.codec_options))
-            if content_size > limit:
-                _raise_too_large(kind, content_size, limit)
-        if size > limit + COMMAND_OVERHEAD:
-            _raise_too_large(kind, size, limit + COMMAND_OVERHEAD)
 
     def _failure(self, result: dict[str, Any]) -> ClientBulkWriteException:
         result["writeErrors"].sort(key=lambda error: error["idx"])
@@ -328,12 +230,3 @@ def _merge(result: dict[str, Any], batch: BulkWrite) -> None:
     write_concern_error = write_concern_error_of(reply)
     if write_concern_error:
         result["writeConcernErrors"].append(write_concern_error)
-
-
-def _raise_too_large(kind: str, size: int, limit: int) -> NoReturn:
-    if kind == "insert":
-        raise DocumentTooLarge(
-            f"BSON document too large ({size} bytes) - the connected server supports BSON document sizes "
-            f"up to {limit} bytes."
-        )
-    raise DocumentTooLarge(f"{kind!r} command document too large")

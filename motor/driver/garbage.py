@@ -1,8 +1,8 @@
-"""Decoding without the garbage collector in between.
+"""Decoding and encoding without the garbage collector in between.
 
 Decoding makes objects by the thousand and none of them is garbage, but each few hundred set the collector off, and its
-full passes over all that an application holds take tens of milliseconds. Paused while a piece is decoded, it runs once
-a piece.
+full passes over all that an application holds take tens of milliseconds. Paused while a piece is worked on, it runs
+once a piece. So it is with giving ids, and with encoding.
 """
 
 from __future__ import annotations

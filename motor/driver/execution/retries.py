@@ -21,7 +21,7 @@ from pymongo.errors import (
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, copy_error_labels, overload_policy
 from motor.driver import timeouts
-from motor.driver.execution import Execution, Retry
+from motor.driver.execution.execution import Execution, Retry
 from motor.driver.operations.operation import RetryOptions
 from motor.driver.sdam.errors import error_code
 
@@ -86,14 +86,13 @@ class RetryPolicy:
         """Another server next time, where there is one."""
         if execution.server is not None and (sharded or (retry.overloaded and self._retargets)):
             retry.deprioritized.add(execution.server.description.address)
-        execution.server = execution.fixed_server
         session = execution.session
         if session is not None:
             if retry.overloaded and session.in_transaction:
                 session.transaction.restart()
             elif not execution.operation.is_read:
                 session.transaction.unpin()
-        if execution.fixed_server is None and execution.pin is not None:
+        if execution.address is None and execution.pin is not None:
             execution.pin.release()
 
     async def _back_off(self, retry: Retry, error: PyMongoError) -> None:

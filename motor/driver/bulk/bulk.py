@@ -5,9 +5,10 @@ Source: the MongoDB specification "Bulk API". insert_many is a bulk write of ins
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo.errors import BulkWriteError, ConfigurationError, InvalidOperation, OperationFailure, WriteConcernError
@@ -19,20 +20,22 @@ from motor._pymongo import (
     validate_is_document_type,
     validate_ok_for_replace,
     validate_ok_for_update,
-    writable_server_selector,
     write_concern_error_of,
 )
 from motor.driver.cmap.errors import sensible
-from motor.driver.execution import Execution
-from motor.driver.executor import Executor
-from motor.driver.operations.insert import ensure_id
+from motor.driver.execution.deployment import Deployment
+from motor.driver.execution.execution import Execution
+from motor.driver.execution.retries import check_retryable_writes
+from motor.driver.garbage import CollectorPaused
+from motor.driver.object_ids import ensure_id, is_raw
 from motor.driver.operations.operation import Document, Target, refuse_unacknowledged
-from motor.driver.operations.statements import StatementEncoder
-from motor.driver.operations.update import SORT_WIRE_VERSION
 from motor.driver.operations.write_batch import WriteBatch
-from motor.driver.retries import check_retryable_writes
 from motor.driver.sessions.session import Session
+from motor.driver.statements import StatementEncoder
 from motor.driver.wire.header import next_request_id
+
+_TURN = 2000
+"""How many documents get their ids before the event loop gets a turn: about two milliseconds of work."""
 
 _UNORDERED_SEQUENCE = ("insert", "update", "delete")
 
@@ -63,7 +66,7 @@ class Bulk:
     ) -> None:
         if let is not None:
             validate_is_document_type("let", let)
-        self._target = replace(target, codec_options=target.reply_codec)
+        self._target = target
         self._ordered = ordered
         self._bypass_document_validation = bypass_document_validation
         self._comment = comment
@@ -78,14 +81,25 @@ class Bulk:
         ensure_id(document)
         self._append("insert", document, multi=False)
 
-    def add_inserts(self, documents: Sequence[Document]) -> None:
-        """Insert `documents`; each gets an ``_id`` if it has none."""
-        for document in documents:
-            ensure_id(document)
+    async def add_inserts(self, documents: Sequence[Document]) -> list[Any]:
+        """Insert `documents`; each gets an ``_id`` if it has none. The ids are the result, without those of BSON.
+
+        There are turns for the event loop in between.
+        """
         run = self._run_for("insert")
-        run.statements.extend(documents)
-        run.positions.extend(range(self._count, self._count + len(documents)))
-        self._count += len(documents)
+        ids: list[Any] = []
+        for start in range(0, len(documents), _TURN):
+            if start:
+                await asyncio.sleep(0)
+            piece = documents[start : start + _TURN]
+            with CollectorPaused():
+                for document in piece:
+                    ensure_id(document)
+            ids.extend(document["_id"] for document in piece if not is_raw(document))
+            run.statements.extend(piece)
+            run.positions.extend(range(self._count, self._count + len(piece)))
+            self._count += len(piece)
+        return ids
 
     def add_update(
         self,
@@ -155,7 +169,28 @@ class Bulk:
             self._runs.sort(key=lambda run: _UNORDERED_SEQUENCE.index(run.kind))
         return run
 
-    def prepare(self, session: Session | None) -> None:
+    async def execute(self, deployment: Deployment, session: Session | None) -> dict[str, Any] | None:
+        """Run all of it. The merged result; ``None`` for unacknowledged writes.
+
+        Raises :class:`~pymongo.errors.BulkWriteError`, which says what was done and what was not.
+        """
+        self._prepare(session)
+        session = session or Session()
+        try:
+            if not self._target.write_concern.acknowledged:
+                await self._execute_unacknowledged(deployment, session)
+                return None
+            result = _empty_result()
+            concern = self._target.write_concern
+            await self._execute_runs(deployment, session, result, concern, concern)
+        finally:
+            if session.implicit:
+                session.end()
+        if result["writeErrors"] or result["writeConcernErrors"]:
+            raise _bulk_write_error(result)
+        return result
+
+    def _prepare(self, session: Session | None) -> None:
         """Refuse a bulk write of nothing, and what `session` cannot be used for."""
         if not self._count:
             raise InvalidOperation("No operations to execute")
@@ -165,49 +200,21 @@ class Bulk:
             if not self._target.write_concern.acknowledged:
                 refuse_unacknowledged(self._target.write_concern)
 
-    async def execute(self, executor: Executor, session: Session | None) -> dict[str, Any] | None:
-        """Run all of it. The merged result; ``None`` for unacknowledged writes.
-
-        Raises :class:`~pymongo.errors.BulkWriteError`, which says what was done and what was not.
-        """
-        session = session or Session()
-        try:
-            if not self._target.write_concern.acknowledged:
-                await self._execute_unacknowledged(executor, session)
-                return None
-            result = _empty_result()
-            concern = self._target.write_concern
-            await self._execute_runs(executor, session, result, concern, concern)
-        finally:
-            if session.implicit:
-                session.end()
-        if result["writeErrors"] or result["writeConcernErrors"]:
-            raise _bulk_write_error(result)
-        return result
-
-    async def _execute_unacknowledged(self, executor: Executor, session: Session) -> None:
+    async def _execute_unacknowledged(self, deployment: Deployment, session: Session) -> None:
         """Without a reply. An ordered bulk still has to stop at an error, so that all but its last write wait for
         theirs.
         """
         write_concern = self._target.write_concern
-        if "collation" in self._uses:
-            raise ConfigurationError("Collation is unsupported for unacknowledged writes.")
-        if "arrayFilters" in self._uses:
-            raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
-        server = await executor.topology.server_for(writable_server_selector, "bulkWrite", self._bulk_id)
-        if "sort" in self._uses and (server.description.max_wire_version or 0) < SORT_WIRE_VERSION:
-            raise ConfigurationError("Must be connected to MongoDB 8.0+ to use sort on unacknowledged update commands.")
-        if self._bypass_document_validation:
-            raise OperationFailure("Cannot set bypass_document_validation with unacknowledged write concern")
+        refuse_without_reply(self._uses, self._bypass_document_validation is True)
         if not self._ordered:
-            await self._execute_runs(executor, session, _empty_result(), write_concern, write_concern)
+            await self._execute_runs(deployment, session, _empty_result(), write_concern, write_concern)
             return
         with contextlib.suppress(OperationFailure):
-            await self._execute_runs(executor, session, _empty_result(), WriteConcern(), write_concern)
+            await self._execute_runs(deployment, session, _empty_result(), WriteConcern(), write_concern)
 
     async def _execute_runs(
         self,
-        executor: Executor,
+        deployment: Deployment,
         session: Session,
         result: dict[str, Any],
         write_concern: WriteConcern,
@@ -215,13 +222,13 @@ class Bulk:
     ) -> None:
         for run in self._runs:
             final = last if run is self._runs[-1] else write_concern
-            await self._execute_run(executor, session, run, result, write_concern, final)
+            await self._execute_run(deployment, session, run, result, write_concern, final)
             if self._ordered and result["writeErrors"]:
                 return
 
     async def _execute_run(
         self,
-        executor: Executor,
+        deployment: Deployment,
         session: Session,
         run: Run,
         result: dict[str, Any],
@@ -233,7 +240,6 @@ class Bulk:
         offset = 0
         while offset < len(run.statements):
             concern = last if len(run.statements) - offset == 1 or write_concern is last else write_concern
-            acknowledged = self._target.write_concern.acknowledged
             batch = WriteBatch(
                 self._target,
                 run.kind,
@@ -242,23 +248,22 @@ class Bulk:
                 self._ordered,
                 concern,
                 options,
-                acknowledged,
+                self._target.write_concern.acknowledged,
                 self._bulk_id,
+                run.multi,
+                "sort" in self._uses,
             )
             execution = Execution(batch, session)
-            server = execution.server = await executor.select(execution)
-            most = server.description.max_write_batch_size
-            await encoder.fill(most, server.description.max_message_size)
-            batch.multi = any(offset <= place < offset + most for place in run.multi)
             try:
-                reply = await executor.run(execution)
+                reply = await deployment.run(execution)
             except WriteConcernError as error:
                 _merge(result, run, offset, batch.reply)
                 failure = _bulk_write_error(result)
                 copy_error_labels(error, failure)
                 raise failure from error
             if concern.acknowledged:
-                with sensible(server.description.address):
+                assert execution.server is not None
+                with sensible(execution.server.description.address):
                     _merge(result, run, offset, reply)
                 if self._ordered and "writeErrors" in reply:
                     return
@@ -273,6 +278,16 @@ class Bulk:
         if self._let is not None and kind != "insert":
             options["let"] = self._let
         return options
+
+
+def refuse_without_reply(uses: Collection[str], bypasses_validation: bool) -> None:
+    """Raises for what an unacknowledged bulk write cannot have: the server could not say that it does not know it."""
+    if "collation" in uses:
+        raise ConfigurationError("Collation is unsupported for unacknowledged writes.")
+    if "arrayFilters" in uses:
+        raise ConfigurationError("arrayFilters is unsupported for unacknowledged writes.")
+    if bypasses_validation:
+        raise OperationFailure("Cannot set bypass_document_validation with unacknowledged write concern")
 
 
 def _empty_result() -> dict[str, Any]:

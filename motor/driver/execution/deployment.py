@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pymongo.errors import InvalidOperation, PyMongoError, ServerSelectionTimeoutError
 from pymongo.topology_description import TopologyDescription
 
+from motor._pymongo import Address
 from motor.driver import timeouts
 from motor.driver.cmap.errors import another
-from motor.driver.encrypted_exchange import Encrypter
-from motor.driver.executor import Executor
+from motor.driver.cmap.pin import Pin
+from motor.driver.execution.exchange import Encrypter
+from motor.driver.execution.execution import Execution
+from motor.driver.execution.executor import Executor
+from motor.driver.operations.operation import Operation, Result, Target
 from motor.driver.owner import Owner, after_fork
 from motor.driver.sdam.settings import TopologySettings
 from motor.driver.sdam.srv import SrvRecords, resolve_options, resolve_seedlist
 from motor.driver.sdam.topology import Topology
 from motor.driver.sessions.server_session import ServerSessionPool
+from motor.driver.sessions.session import Session
 from motor.driver.threads import WORK
 
 _claiming = threading.RLock()
@@ -70,14 +75,58 @@ class Deployment:
         return self._executor.topology.description
 
     @property
+    def owner(self) -> Owner | None:
+        """The owner of what there is, if there is anything, on whichever loop."""
+        return self._owner
+
+    @property
+    def load_balanced(self) -> bool:
+        """Whether there is a load balancer between the client and its servers."""
+        return bool(self.settings.options.load_balanced)
+
+    @property
     def sessions(self) -> ServerSessionPool:
         """The sessions that may be used again; an empty pool before the first use."""
         return ServerSessionPool() if self._executor is None else self._executor.topology.sessions
 
-    @property
-    def executor_in_use(self) -> Executor | None:
-        """The executor that there is, if any, of whichever loop."""
-        return self._executor
+    def execute(self, operation: Operation[Result], session: Session | None = None) -> Coroutine[Any, Any, Result]:
+        """Run `operation` in `session`, or in one that is its own, and return its result, once awaited.
+
+        Raises what is wrong with the operation at once, and the exceptions of :mod:`pymongo.errors` when it is awaited.
+        """
+        return self.run(Execution(operation, session))
+
+    def run(self, execution: Execution[Result]) -> Coroutine[Any, Any, Result]:
+        """The same for an operation that belongs together with others, on a server or a connection of theirs."""
+        executor = self.executor()
+        return self._resolve_and_run(execution) if executor is None else executor.run(execution)
+
+    async def _resolve_and_run(self, execution: Execution[Result]) -> Result:
+        return await (await self.resolve()).run(execution)
+
+    def run_soon(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run `coroutine` in the background, from any thread; drop it if there is nothing left to run it on."""
+        if self._executor is None:
+            coroutine.close()
+        else:
+            self._executor.run_soon(coroutine)
+
+    async def kill_cursor(
+        self, address: Address, target: Target, cursor_id: int, session: Session | None, pin: Pin | None
+    ) -> None:
+        """Kill a cursor on the server at `address`, and give its session and connection back.
+
+        If the server is gone, or the loop that the client was used on, so is the cursor: no error.
+        """
+        executor = self._executor
+        try:
+            if executor is not None and executor.loop is asyncio.get_running_loop():
+                await executor.kill_cursor(address, target, cursor_id, session, pin)
+        finally:
+            if session is not None and session.implicit:
+                session.end()
+            if pin is not None:
+                pin.release()
 
     def executor(self) -> Executor | None:
         """The executor of the running loop; ``None`` if it takes :meth:`resolve` to have one.

@@ -1,0 +1,1 @@
+"""Bulk writes: many writes in few commands, their results merged into one."""
