@@ -6,8 +6,8 @@ import pytest
 from pymongo.common import MIN_SUPPORTED_WIRE_VERSION
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 
-from tests.change_streams.feed import START, Feed, failure, take, token
-from tests.driver.scripted import ScriptedServer, close
+from tests.change_streams.feed import START, Feed, take, token
+from tests.support.server import ScriptedServer, close, failure
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 

@@ -17,11 +17,11 @@ from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.compression.envelope import wrap
 from tests.compression.proxy import CompressingProxy
-from tests.driver.scripted import until
-from tests.tls.loops import on_every_loop
-from tests.wording import raised_by, said
+from tests.support.envelope import wrap
+from tests.support.loops import on_every_loop
+from tests.support.waiting import until
+from tests.support.wording import raised_by, said
 
 COMPRESSORS = ("snappy", "zlib", "zstd")
 

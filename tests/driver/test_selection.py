@@ -9,7 +9,7 @@ import bson.json_util
 import pytest
 from pymongo import ReadPreference
 
-from tests.driver.inside import server_of, topology_of
+from tests.support.inside import server_of, topology_of
 
 SELECTION = "pymongo.serverSelection"
 

@@ -6,7 +6,7 @@ import pytest
 
 from .comparing import names_of, narrower_module
 from .conftest import MODULES
-from .left_out import OF_MOTOR_3, needless, unexplained
+from .differences import OF_MOTOR_3, needless, unexplained
 from .surface import INSTANCES, Surface, module_surface, motor_instances
 
 pytestmark = pytest.mark.xdist_group("motor 3")

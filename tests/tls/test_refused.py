@@ -13,11 +13,11 @@ from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 from pymongo.uri_parser import parse_uri
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import until
-from tests.listening import Connections
-from tests.tls.certificates import PASSPHRASE
-from tests.tls.loops import on_every_loop
-from tests.tls.proxy import Proxy
+from tests.support.certificates import PASSPHRASE
+from tests.support.listening import Connections
+from tests.support.loops import on_every_loop
+from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 BAD_CERTIFICATES = {
     "expired": 10,
@@ -74,7 +74,7 @@ def error_of(client: AsyncIOMotorClient) -> Exception | None:
 @on_every_loop
 async def test_bad_certificates(certificates, name, expected):
     options = certificates.options(**{"tlsCRLFile": certificates.revoking} if name == "revoked" else {})
-    async with Proxy(1, certificates.context(getattr(certificates, name))) as proxy:
+    async with Proxy(1, tls=certificates.context(getattr(certificates, name))) as proxy:
         assert await verdict(proxy.port, options) == expected
         await proxy.all_closed()
 
@@ -84,7 +84,7 @@ async def test_not_trusted_without_being_told(port):
 
 
 async def test_revocations_of_another_authority_say_nothing(certificates):
-    async with Proxy(1, certificates.context(certificates.good)) as proxy:
+    async with Proxy(1, tls=certificates.context(certificates.good)) as proxy:
         assert await verdict(proxy.port, certificates.options(tlsCRLFile=certificates.authority)) == NO_REVOCATIONS
 
 
@@ -105,14 +105,14 @@ async def test_bad_client_certificates(certificates, strict_port, options, expec
 async def test_no_client_certificate_before_tls_1_3(certificates):
     context = certificates.context(certificates.good, wants_client=True)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    async with Proxy(1, context) as proxy:
+    async with Proxy(1, tls=context) as proxy:
         assert_cut(await refusal(proxy.port, certificates.options()))
         await proxy.all_closed()
 
 
 @on_every_loop
 async def test_tls_1_1(certificates):
-    async with Proxy(1, certificates.outdated_context()) as proxy:
+    async with Proxy(1, tls=certificates.outdated_context()) as proxy:
         assert_cut(await refusal(proxy.port, certificates.options()))
         await proxy.all_closed()
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from bson.int64 import Int64
 
-from tests.replica_set.data import STATEMENTS, Data, Document
-from tests.replica_set.errors import (
+from tests.replica_set.transactions import Transactions
+from tests.support.replica_set.data import STATEMENTS, Data, Document
+from tests.support.replica_set.errors import (
     COMMAND_NOT_FOUND,
     CURSOR_NOT_FOUND,
     FAILED_TO_PARSE,
     MAX_TIME_EXPIRED,
     CommandError,
 )
-from tests.replica_set.transactions import Transactions
 
 if TYPE_CHECKING:
-    from tests.replica_set.member import Member
+    from tests.support.replica_set.member import Member
 
 READS = ("find", "count", "aggregate")
 ENDS = ("commitTransaction", "abortTransaction")

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+_LINGER_NOT = struct.pack("ii", 1, 0)
+"""Closing a socket with this option resets its connection."""
+
+
+def cut(writer: asyncio.StreamWriter, *, cleanly: bool = False) -> None:
+    """End a connection: cleanly after what has been sent, or by resetting it."""
+    if cleanly:
+        writer.close()
+        return
+    with contextlib.suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    writer.transport.abort()
 
 
 def let_nobody_in(server: asyncio.AbstractServer) -> None:

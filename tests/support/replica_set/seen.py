@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo.read_preferences import make_read_preference, read_pref_mode_from_name
 
-from tests.replica_set.member import Member
-from tests.replica_set.scripted_set import until
+from tests.support.replica_set.member import Member
+from tests.support.waiting import until
 
 
 def preference(mode: str, tag_sets: Sequence[Mapping[str, str]] | None = None, max_staleness: int = -1) -> Any:

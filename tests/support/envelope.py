@@ -11,7 +11,7 @@ from typing import Any
 
 import snappy
 
-from tests.safety.messages import HEADER
+from tests.support.messages import HEADER
 
 OP_COMPRESSED = 2012
 PREFIX = struct.Struct("<iiB")

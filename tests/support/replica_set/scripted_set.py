@@ -12,29 +12,19 @@ documents, and never do anything of their own accord: no election, no failure, n
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from weakref import WeakKeyDictionary
 
 import bson
 from typing_extensions import Self
 
-from tests.driver.scripted import PATIENCE, Peer, Request
-from tests.replica_set.data import Data
-from tests.replica_set.errors import NOT_PRIMARY_OR_SECONDARY
-from tests.replica_set.faults import Exchange, Fault
-from tests.replica_set.listener import HELLO, Listener, cut
-from tests.replica_set.member import Member, Recorded, Script
-from tests.replica_set.view import MONGOS, STANDALONE, MemberConfig, View
-
-
-async def until(condition: Callable[[], object], what: str = "") -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"never came true: {what or condition}"
-        await asyncio.sleep(0.005)
+from tests.support.listener import Listener, Peer, Request
+from tests.support.messages import GREETINGS
+from tests.support.replica_set.data import Data
+from tests.support.replica_set.errors import NOT_PRIMARY_OR_SECONDARY
+from tests.support.replica_set.faults import Exchange, Fault
+from tests.support.replica_set.member import Member, Recorded, Script
+from tests.support.replica_set.view import MONGOS, STANDALONE, MemberConfig, View
 
 
 class Deployment:
@@ -170,6 +160,11 @@ class ReplicaSet(Deployment):
         """The primary; there must be one."""
         assert self._primary is not None, "there is no primary"
         return self._primary
+
+    @property
+    def has_primary(self) -> bool:
+        """Whether there is one."""
+        return self._primary is not None
 
     @property
     def secondaries(self) -> list[Member]:
@@ -328,7 +323,7 @@ class LoadBalancer(Deployment):
         """End one mongos: its connections fail, and it gets no more."""
         member.alive = False
         for peer in self.peers_of(member):
-            cut(peer, cleanly=cleanly)
+            peer.cut(cleanly=cleanly)
 
     async def restart(self, member: Member) -> None:
         """Start the mongos again, as another process with another service id."""
@@ -339,10 +334,10 @@ class LoadBalancer(Deployment):
     async def _answer(self, request: Request) -> None:
         service = self._services.get(request.peer)
         if service is None:
-            assert request.name in HELLO, "a connection that does not start with a hello"
+            assert request.name in GREETINGS, "a connection that does not start with a hello"
             alive = [member for member in self.members if member.alive]
             if not alive:
-                cut(request.peer)
+                request.peer.cut()
                 return
             service = self._services[request.peer] = alive[self._dealt % len(alive)]
             self._dealt += 1

@@ -14,10 +14,11 @@ import bson
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from tests.driver.scripted import Peer, Request, message
-from tests.replica_set.commands import ENDS, READS, Commands
-from tests.replica_set.data import STATEMENTS, Data
-from tests.replica_set.errors import (
+from tests.support.listener import Listener, Peer, Request
+from tests.support.messages import EXHAUST_ALLOWED, GREETINGS, MORE_TO_COME, OWN_REQUEST_ID, message
+from tests.support.replica_set.commands import ENDS, READS, Commands
+from tests.support.replica_set.data import STATEMENTS, Data
+from tests.support.replica_set.errors import (
     INTERRUPTED_AT_SHUTDOWN,
     INTERRUPTED_BY_STATE_CHANGE,
     LOAD_BALANCER_SUPPORT_MISMATCH,
@@ -28,13 +29,9 @@ from tests.replica_set.errors import (
     STATE_CHANGE_CODES,
     CommandError,
 )
-from tests.replica_set.faults import Exchange, Fault
-from tests.replica_set.listener import HELLO, Listener
-from tests.replica_set.view import LIMITS, MONGOS, TopologyVersion, View
+from tests.support.replica_set.faults import Exchange, Fault
+from tests.support.replica_set.view import LIMITS, MONGOS, TopologyVersion, View
 
-MORE_TO_COME = 1 << 1
-EXHAUST_ALLOWED = 1 << 16
-_REQUEST_ID = 4711
 _SHUTTING_DOWN = (SHUTDOWN_IN_PROGRESS, INTERRUPTED_AT_SHUTDOWN)
 
 
@@ -167,7 +164,7 @@ class Member:
         """Answer a command, as far as the network lets it."""
         await self.reachable.wait()
         command = request.command
-        greeting = request.name in HELLO
+        greeting = request.name in GREETINGS
         log = self.script.hellos if greeting else self.script.commands
         log.append(Recorded(self, self.listener.peers.get(request.peer, 0), command, time.monotonic()))
         exchange = Exchange(self, request)
@@ -183,14 +180,14 @@ class Member:
             return
         else:
             reply = await self.apply(request)
-        if reply is not None and not request.flags & MORE_TO_COME:
+        if reply is not None and request.wants_answer:
             await self._send(request, message(reply, request.id))
 
     async def apply(self, request: Request) -> dict[str, Any]:
         """Do what a command says; its reply."""
         command = request.command
         try:
-            if request.name in HELLO:
+            if request.name in GREETINGS:
                 return self._hello(request)
             await self._check_state(command)
             reply = await self._commands.run(command, self)
@@ -244,7 +241,7 @@ class Member:
             if not more:
                 return
             # Each reply of a stream answers the one before it.
-            known, response_to = reply["topologyVersion"], _REQUEST_ID
+            known, response_to = reply["topologyVersion"], OWN_REQUEST_ID
 
     async def _send(self, request: Request, data: bytes) -> None:
         if self.delay:

@@ -9,17 +9,9 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from tests.driver.scripted import Action, Request, ScriptedServer, answer, message, reply
-
-MORE_TO_COME = 1 << 1
-EXHAUST_ALLOWED = 1 << 16
-OWN_REQUEST_ID = 4711
-"""The id of each of the scripted server's messages: what a streamed one answers to."""
-
-
-def failure(code: int) -> Action:
-    """An error of the server."""
-    return reply({"ok": 0, "errmsg": f"error {code}", "code": code})
+from tests.support.listener import Request
+from tests.support.messages import EXHAUST_ALLOWED, MORE_TO_COME, OWN_REQUEST_ID, message
+from tests.support.server import ScriptedServer, answer, failure
 
 
 class Holder:
@@ -99,3 +91,40 @@ class Holder:
             field: self.documents[start:end],
         }
         return {"cursor": cursor, "ok": 1}
+
+
+class Cursors:
+    """Answers find, aggregate and getMore with cursors of several batches, and knows which are open."""
+
+    def __init__(self, batches: int = 3, size: int = 2) -> None:
+        self.open: dict[int, tuple[Any, int]] = {}
+        self.seen: set[int] = set()
+        self._batches = batches
+        self._size = size
+        self._ids = itertools.count(1)
+
+    async def __call__(self, request: Request) -> None:
+        """Answer a command."""
+        command = request.command
+        name = request.name
+        if name == "killCursors":
+            for each in command["cursors"]:
+                self.open.pop(each, None)
+        if name not in ("find", "aggregate", "getMore") or command.get("limit") == 1:
+            await answer(request)
+            return
+        if name == "getMore":
+            cursor_id = command["getMore"]
+            mark, sent = self.open[cursor_id]
+            field = "nextBatch"
+        else:
+            cursor_id, sent, field = next(self._ids), 0, "firstBatch"
+            mark = command["filter"]["_id"] if name == "find" else command["pipeline"][0]["$match"]["_id"]
+        self.seen.add(cursor_id)
+        documents = [{"_id": mark, "n": sent * self._size + index} for index in range(self._size)]
+        self.open[cursor_id] = mark, sent + 1
+        still_open = sent + 1 < self._batches
+        if not still_open:
+            del self.open[cursor_id]
+        cursor = {"id": cursor_id if still_open else 0, "ns": "db.c", field: documents}
+        await request.peer.send(message({"cursor": cursor, "ok": 1}, request.id))

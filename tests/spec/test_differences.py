@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .cases import NAMES
-from .exceptions import EXPECTED_FAILURES, NOT_RUN, fits
+from .differences import EXPECTED_FAILURES, NOT_RUN, fits
 
 
 @pytest.fixture(scope="module")

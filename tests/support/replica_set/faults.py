@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tests.driver.scripted import Request
-from tests.replica_set.errors import CommandError
-from tests.replica_set.listener import cut
+from tests.support.listener import Request
+from tests.support.replica_set.errors import CommandError
 
 if TYPE_CHECKING:
-    from tests.replica_set.member import Member
+    from tests.support.replica_set.member import Member
 
 
 class Exchange:
@@ -28,7 +27,7 @@ class Exchange:
 
     def hang_up(self) -> None:
         """Reset the connection that the command came on."""
-        cut(self.request.peer)
+        self.request.peer.cut()
 
 
 Fault = Callable[[Exchange], Awaitable["dict[str, Any] | None"]]

@@ -17,7 +17,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from tests.listening import Connections
+from tests.support.listening import Connections
 
 HOST = "127.0.0.1"
 _MAX_UDP = 512

@@ -1,27 +1,18 @@
-"""Fixtures: a scripted server, clients that must leave nothing behind, and the engine's inside of a client."""
+"""Fixtures for every test: a scripted server, clients that must leave nothing behind, and what a client has sent."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import hypothesis
 import pytest
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import ScriptedServer
-from tests.leaks import drivers_tasks
-
-# The machine may be busy: no deadline. `MOTOR_TEST_EXAMPLES=1000` looks harder.
-hypothesis.settings.register_profile(
-    "motor",
-    deadline=None,
-    max_examples=int(os.environ.get("MOTOR_TEST_EXAMPLES", "25")),
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("motor")
+from tests.support.events import Commands
+from tests.support.inside import look_again_soon
+from tests.support.leaks import drivers_tasks
+from tests.support.server import ScriptedServer
 
 Connect = Callable[..., AsyncIOMotorClient]
 
@@ -32,7 +23,13 @@ ONCE = {"retryReads": False, "retryWrites": False}
 @pytest.fixture
 def impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests in which servers fail on purpose, and half a second before they are asked again is long."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
+    look_again_soon(monkeypatch)
+
+
+@pytest.fixture
+def commands() -> Commands:
+    """What a client has sent, if it is given this listener."""
+    return Commands()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import bson
 from bson.timestamp import Timestamp
 
-from tests.replica_set.errors import DUPLICATE_KEY, FAILED_TO_PARSE, TRANSACTION_TOO_OLD, CommandError
+from tests.support.replica_set.errors import DUPLICATE_KEY, FAILED_TO_PARSE, TRANSACTION_TOO_OLD, CommandError
 
 Document = dict[str, Any]
 STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes"}
