@@ -122,8 +122,7 @@ class Exchange:
         request_id = next_request_id()
         message = self._encode(command, operation, connection.facts, request_id, encrypted is not None)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
-            whole = message if isinstance(message, bytes) else b"".join(message)
-            message = await _compressed(whole, connection.compressor)
+            message = await _compressed(message, connection.compressor)
         published: PublishedCommand | None = None
         if self.events.watched:
             shown = operation.described(command) if encrypted is None else command
@@ -171,7 +170,7 @@ class Exchange:
         if received is not None and (published is not None or self._encrypter is not None):
             try:
                 if published is not None:
-                    published.succeeded(await _shown(operation, reply))
+                    await _tell(published, operation, reply)
                 if self._encrypter is not None:
                     reply = await self._decrypted(operation, received.document, reply)
             except BaseException:
@@ -360,7 +359,8 @@ def _send_exhaust(
     return connection.next_reply() if connection.streaming else connection.send_exhaust(message, request_id)
 
 
-async def _compressed(message: bytes, compressor: Compressor) -> bytes:
+async def _compressed(blocks: bytes | op_msg.Blocks, compressor: Compressor) -> bytes:
+    message = blocks if isinstance(blocks, bytes) else b"".join(blocks)
     if len(message) <= _LARGE_MESSAGE:
         return compress(message, compressor)
     return await WORK.finish("compressing a large command", compress, message, compressor)
@@ -373,6 +373,16 @@ async def _before_deadline(future: asyncio.Future[op_msg.Message], connection: C
         return await future
     finally:
         connection.alarm.turn_off()
+
+
+async def _tell(published: PublishedCommand, operation: Operation[Any], reply: Reply) -> None:
+    """Show the reply to listeners; if it is given up meanwhile, that."""
+    try:
+        shown = await _shown(operation, reply)
+    except BaseException as error:
+        published.failed(error)
+        raise
+    published.succeeded(shown)
 
 
 async def _shown(operation: Operation[Any], reply: Reply) -> dict[str, Any]:
