@@ -24,7 +24,7 @@ from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.encrypted_collections import drop_state_collections
 from motor.api.query import Hint, build_query
 from motor.api.signatures import takes_those_of, takes_those_of_method
-from motor.driver.cmap.errors import sensible
+from motor.driver.cmap.errors import reading
 from motor.driver.operations.aggregate import Aggregate, AggregateRaw
 from motor.driver.operations.collections import Drop, Rename, check_collection_name
 from motor.driver.operations.count import CountDocuments, EstimatedDocumentCount
@@ -366,7 +366,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
 
     async def _index_information(self, session: Any, comment: Any) -> dict[str, Any]:
         indexes = [index async for index in self.list_indexes(session, comment)]
-        with sensible(f"the indexes of {self.full_name}"):
+        with reading(f"the indexes of {self.full_name}"):
             return index_information(indexes)
 
     def create_search_index(
@@ -437,7 +437,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         listing = self._database.list_collections(session, {"name": self._name}, comment)
         async with listing:
             async for collection in listing:
-                with sensible(f"the options of {self.full_name}"):
+                with reading(f"the options of {self.full_name}"):
                     options: MutableMapping[str, Any] = collection.get("options", {})
                     options.pop("create", None)
                     return options

@@ -29,7 +29,7 @@ from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.encrypted_collections import create_state_collections, drop_state_collections, encrypted_fields_of
 from motor.api.signatures import takes_those_of_method
 from motor.api.validation import check_validation
-from motor.driver.cmap.errors import sensible
+from motor.driver.cmap.errors import reading
 from motor.driver.confidential import confidential
 from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.collections import Create, Drop, ListCollections, check_database_name
@@ -316,7 +316,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         operation = self._listing(options, comment)
         cursor = self._client._family.latent_command_cursor(self["$cmd"], operation, session)
         collections = [collection async for collection in cursor]
-        with sensible(f"the collections of {self.name}"):
+        with reading(f"the collections of {self.name}"):
             return [collection["name"] for collection in collections]
 
     def _listing(self, options: dict[str, Any], comment: Any) -> ListCollections:
@@ -462,7 +462,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
             options["background"] = background
         operation = RunCommand(Target(self._name), "validate", name, options, comment=comment)
         report: dict[str, Any] = await self._execute(operation, session)
-        with sensible(f"the validation of {name}"):
+        with reading(f"the validation of {name}"):
             check_validation(name, report)
         return report
 

@@ -26,11 +26,11 @@ from motor._pymongo import (
 from motor.driver.cmap.error_replies import STRANGERS_LARGEST_ERROR, cut
 from motor.driver.cmap.errors import (
     ANOTHER_SERVER,
-    UNREADABLE,
+    REPLY_ERRORS,
     another,
     connection_failure,
     format_address,
-    senseless_reply,
+    malformed_reply,
 )
 from motor.driver.cmap.expanding import ExpandingReader
 from motor.driver.cmap.opening import open_transport, unanswered
@@ -252,8 +252,8 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         said = document if document.get("ok") else cut(document, len(received.document), STRANGERS_LARGEST_ERROR)
         try:
             check_command_response(said, None)
-        except UNREADABLE as error:
-            self.doubt(error)
+        except REPLY_ERRORS as error:
+            self.refuse_malformed(error)
             raise
         return document
 
@@ -431,14 +431,14 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         if self._reply is None and not self._streaming:
             self.protocol_error(ProtocolError("Got the beginning of a message that nobody asked for"))
 
-    def doubt(self, error: Exception) -> None:
-        """Close, and raise :class:`~pymongo.errors.ProtocolError`, if `error` is not what the server said but what came
-        of reading nonsense.
+    def refuse_malformed(self, error: Exception) -> None:
+        """Close, and raise :class:`~pymongo.errors.ProtocolError`, unless `error` is one that the server told, and is well
+        formed.
         """
         if isinstance(error, OperationFailure) and isinstance(error.code, (int, float, type(None))):
             return
         self.close()
-        raise senseless_reply(self.address, error) from error
+        raise malformed_reply(self.address, error) from error
 
     def protocol_error(self, error: ProtocolError) -> None:
         """What came is not what the protocol allows: raise that to whoever waits, and close."""

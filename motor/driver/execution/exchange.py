@@ -28,7 +28,7 @@ from motor._pymongo import (
 from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
-from motor.driver.cmap.errors import SENSELESS, UNREADABLE
+from motor.driver.cmap.errors import MALFORMED, REPLY_ERRORS
 from motor.driver.codes import NOT_WRITABLE_PRIMARY
 from motor.driver.events.command import CommandPublisher, PublishedCommand
 from motor.driver.execution.execution import Execution
@@ -153,8 +153,8 @@ class Exchange:
                     raise connection.refusal(error) from None
                 try:
                     self._check(execution, reply.document, len(received.document), connection)
-                except UNREADABLE as error:
-                    connection.doubt(error)
+                except REPLY_ERRORS as error:
+                    connection.refuse_malformed(error)
                     raise
             else:
                 if not server.description.is_writable:
@@ -181,8 +181,8 @@ class Exchange:
             published.succeeded(reply.document)
         try:
             return operation.result(reply)
-        except UNREADABLE as error:
-            connection.doubt(error)
+        except REPLY_ERRORS as error:
+            connection.refuse_malformed(error)
             raise
 
     def send_last(self, operation: Operation[Any], connection: Connection) -> None:
@@ -326,7 +326,7 @@ class Exchange:
     def _orphaned(self, operation: Operation[Any], server: Server, reply: op_msg.Message) -> None:
         cursor_id = 0
         # What nobody waits for may as well make no sense.
-        with suppress(BSONError, ProtocolError, *SENSELESS):
+        with suppress(BSONError, ProtocolError, *MALFORMED):
             split = split_batch(memoryview(reply.document))
             cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
         if cursor_id:
