@@ -432,7 +432,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
             self.protocol_error(ProtocolError("Got the beginning of a message that nobody asked for"))
 
     def refuse_malformed(self, error: Exception) -> None:
-        """Close, and raise :class:`~pymongo.errors.ProtocolError`, unless `error` is the server's and is well formed."""
+        """Close, and raise :class:`~pymongo.errors.ProtocolError`, unless `error` is the server's, and well formed."""
         if isinstance(error, OperationFailure) and isinstance(error.code, (int, float, type(None))):
             return
         self.close()
