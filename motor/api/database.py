@@ -373,7 +373,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         among `allowable_errors`.
         """
         target = Target(self._name, "", codec_options or DEFAULT_CODEC_OPTIONS)
-        operation = RunCommand(target, command, value, kwargs, read_preference, check, allowable_errors, comment)
+        operation = RunCommand(target, command, value, kwargs, read_preference, check, allowable_errors or (), comment)
         run = confidential(self._run_operation) if operation.is_confidential else self._run_operation
         return self._start(run(operation, session))
 

@@ -119,6 +119,12 @@ class Operation(Generic[Result]):
 
     __slots__ = ()
 
+    name: str
+    """The command's name, as errors and the server know it."""
+
+    allowable_errors: Sequence[int | str] = ()
+    """The errors that are a result."""
+
     target: Target
 
     opens_cursor: ClassVar[bool] = False
@@ -156,16 +162,6 @@ class Operation(Generic[Result]):
 
     has_time_limit: ClassVar[bool] = True
     """Whether the server is told how much of the operation's time is left."""
-
-    @property
-    def name(self) -> str:
-        """The command's name, as errors and the server know it."""
-        raise NotImplementedError
-
-    @property
-    def allowable_errors(self) -> Sequence[int | str]:
-        """The errors that are a result."""
-        return ()
 
     @property
     def retryable(self) -> bool:
