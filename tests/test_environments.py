@@ -103,6 +103,7 @@ def test_every_archive_has_a_hash() -> None:
 
 
 def test_made_anew_for_other_locks(steps: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(locks.VARIABLE, raising=False)
     environment("one", ["a==1"], locks.ODMS)
     environment("one", ["a==1"], locks.ODMS)
     assert len(steps) == 2

@@ -71,12 +71,12 @@ def differences(combination: Combination) -> list[str]:
     """How what the combination has differs from the lock: a line for each package."""
     python = combination.folder / "bin" / "python"
     says_them = (
-        "import tests.locks as locks; print(*locks.differences(locks.installed(), locks.DEVELOPMENT), sep='\\n')"
+        "import tests.locks as locks; [print(line) for line in locks.differences(locks.installed(), locks.DEVELOPMENT)]"
     )
     done = subprocess.run(
         (python, "-c", says_them), cwd=_ROOT, env=clean_variables(), check=True, capture_output=True, text=True
     )
-    return done.stdout.split("\n")[:-1]
+    return done.stdout.splitlines()
 
 
 def outcomes(report: str) -> dict[str, int]:
