@@ -191,7 +191,7 @@ def _warnings_of(make: Callable[..., Any], uri: str, **options: Any) -> list[tup
 
 
 @pytest.mark.parametrize("compressors", ["lzma", "zlib,lzma,snappy,bz2", "snappy", "zstd", "snappy,zstd,zlib"])
-@pytest.mark.parametrize("without", [[], ["snappy", "backports.zstd", "backports", "compression.zstd"]])
+@pytest.mark.parametrize("without", [[], ["snappy", "backports.zstd", "backports", "compression.zstd", "compression"]])
 def test_warnings(monkeypatch, compressors, without):
     """A compressor that nobody knows, or whose package is missing: PyMongo's warning, and it is not asked for."""
     for module in without:

@@ -242,6 +242,16 @@ NO_NOISE = {
         for _ in range(3):
             asyncio.run(main())
     """,
+    "an operation where no loop was ever set": """
+        client = AsyncIOMotorClient(URI)
+        future = client.db.command("ping")
+        loop = client.get_io_loop()
+        assert loop is future.get_loop() is asyncio.get_event_loop()
+        assert loop.run_until_complete(future)["ok"] == 1
+        client.close()
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+    """,
     "asyncio.run, then close": """
         client = AsyncIOMotorClient(URI)
         async def main():

@@ -77,13 +77,20 @@ class Certificates:
 
     def outdated_context(self) -> ssl.SSLContext:
         """What a server uses that speaks nothing newer than TLS 1.1."""
-        context = self.context(self.good)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.minimum_version = ssl.TLSVersion.TLSv1
-            context.maximum_version = ssl.TLSVersion.TLSv1_1
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        return context
+        return _outdated(self.context(self.good))
+
+    def outdated_client_context(self) -> ssl.SSLContext:
+        """What a client uses that speaks nothing newer either."""
+        return _outdated(ssl.create_default_context(cafile=self.authority))
+
+
+def _outdated(context: ssl.SSLContext) -> ssl.SSLContext:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
 
 
 def _revocations(authority: trustme.CA, revoked: trustme.LeafCert, now: datetime.datetime) -> bytes:
