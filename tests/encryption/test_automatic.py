@@ -27,7 +27,7 @@ from pymongo.write_concern import WriteConcern
 
 from motor.driver.encryption.commands import collection_info
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.support.events import Commands
+from tests.support.events import CommandEvents
 from tests.support.inside import encrypter_of, has_client_for_itself, look_again_soon, replace
 from tests.support.waiting import until
 
@@ -39,8 +39,14 @@ Database = Any
 
 
 @pytest.fixture
+def commands() -> CommandEvents:
+    """What the client of `secret` sends, encryption's own included."""
+    return CommandEvents()
+
+
+@pytest.fixture
 async def secret(
-    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: Commands
+    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: CommandEvents
 ) -> AsyncIterator[Any]:
     """A collection whose fields `ssn` and `note` are encrypted, with the deterministic and the random algorithm."""
     options = {
@@ -109,7 +115,7 @@ async def test_raw_documents_and_ids(secret: Any, stored: Any) -> None:
 
 
 async def test_listeners_see_no_plaintext(
-    secret: Any, commands: Commands, mongocryptd: Mongocryptd, caplog: Any
+    secret: Any, commands: CommandEvents, mongocryptd: Mongocryptd, caplog: Any
 ) -> None:
     with caplog.at_level("DEBUG", "pymongo.command"):
         await secret.insert_one({"ssn": "plaintext", "note": "plaintext"})
@@ -130,10 +136,10 @@ async def test_listeners_see_no_plaintext(
 
 
 async def test_the_same_as_pymongo(
-    uri: str, db: Database, secret: Any, commands: Commands, mongocryptd: Mongocryptd
+    uri: str, db: Database, secret: Any, commands: CommandEvents, mongocryptd: Mongocryptd
 ) -> None:
     """PyMongo's client reads what ours has written, ours what theirs has; and both send the same commands."""
-    theirs_seen = Commands()
+    theirs_seen = CommandEvents()
     options: Any = secret.database.client.options.auto_encryption_opts
 
     def theirs() -> list[Any]:
@@ -158,7 +164,7 @@ async def test_the_same_as_pymongo(
     assert len(other) == 5
 
 
-def _shapes(seen: Commands) -> list[Any]:
+def _shapes(seen: CommandEvents) -> list[Any]:
     """Commands without what differs from one to the next: names, databases, fields, and what they are about."""
     shapes = []
     for event in seen.started_events:
@@ -216,7 +222,7 @@ async def test_unacknowledged_writes(secret: Any, stored: Any) -> None:
 
 
 async def test_remote_schema(
-    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: Commands, monkeypatch: Any
+    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: CommandEvents, monkeypatch: Any
 ) -> None:
     """The schema is the server's, which is asked once a collection. Ours here knows no `encrypt`: it is told so for
     it.
@@ -241,7 +247,7 @@ async def test_remote_schema(
     await client.close()
 
 
-async def test_large_writes_are_split(secret: Any, commands: Commands) -> None:
+async def test_large_writes_are_split(secret: Any, commands: CommandEvents) -> None:
     """Before it is encrypted a batch holds no more than 2 MiB, unless one document alone is larger."""
     mebibyte = 2**20
 
@@ -280,7 +286,7 @@ async def test_large_reads(secret: Any, stored: Any) -> None:
     assert (await stored.find_one())["ssn"].subtype == 6
 
 
-async def test_sessions_and_transactions(secret: Any, stored: Any, commands: Commands) -> None:
+async def test_sessions_and_transactions(secret: Any, stored: Any, commands: CommandEvents) -> None:
     async with secret.database.client.start_session() as session:
         async with session.start_transaction():
             await secret.insert_one({"_id": 1, "ssn": "1"}, session=session)
@@ -359,7 +365,7 @@ async def test_mongocryptd_is_started(
 
 @pytest.mark.parametrize("bypass", ["bypass_auto_encryption", "bypass_query_analysis"])
 async def test_automatic_decryption(
-    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: Commands, bypass: str
+    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: CommandEvents, bypass: str
 ) -> None:
     """Without anything that analyses queries: what was encrypted explicitly is decrypted by itself."""
     values: dict[str, Any] = {"text": "ß", "document": {"a": [1]}, "uuid": uuid.UUID(int=5), "number": 2**40}
@@ -388,7 +394,7 @@ async def test_automatic_decryption(
 
 
 async def test_what_cannot_be_decrypted(
-    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: Commands
+    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: CommandEvents
 ) -> None:
     """The read fails with an error that says so; the server's cursor is closed, the connection goes on."""
     encrypted = await keys.encrypt("secret", RANDOM, key)
@@ -426,7 +432,7 @@ def sync_vault(uri: str) -> Iterator[MongoClient[Any]]:
 
 
 async def test_key_vault_elsewhere(
-    uri: str, client: Client, db: Database, vault: str, keys: Any, key: Binary, sync_vault: Any, commands: Commands
+    uri: str, client: Client, db: Database, vault: str, keys: Any, key: Binary, sync_vault: Any, commands: CommandEvents
 ) -> None:
     """The key vault of another client: one of Motor's, or of PyMongo's as in Motor 3."""
     await db.c.insert_one({"_id": 1, "a": await keys.encrypt("secret", RANDOM, key)})

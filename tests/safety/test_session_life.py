@@ -85,7 +85,7 @@ async def test_closing_ends_the_sessions(server, connect):
     assert request.command["$db"] == "admin"
     assert request.flags & 2, "no reply is wanted"
     assert {bytes(each["id"]) for each in commands.of("endSessions")[0]["endSessions"]} == used
-    assert commands.succeeded_events[-1].command_name == "endSessions"
+    assert commands.succeeded_names[-1] == "endSessions"
 
 
 async def test_many_sessions_are_ended_by_several_commands(server, connect):

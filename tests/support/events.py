@@ -9,33 +9,27 @@ from pymongo import monitoring
 
 
 class Commands(monitoring.CommandListener):
-    """Every command that a client has sent, in order, and how each was answered."""
+    """Every command that a client has sent, in order, and which of them were answered."""
 
     def __init__(self) -> None:
         self.sent: list[Mapping[str, Any]] = []
         self.names: list[str] = []
-        self.started_events: list[monitoring.CommandStartedEvent] = []
-        self.succeeded_events: list[monitoring.CommandSucceededEvent] = []
-        self.failed_events: list[monitoring.CommandFailedEvent] = []
+        self.succeeded_names: list[str] = []
+        self.answered = 0
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """A command goes out."""
         self.names.append(event.command_name)
         self.sent.append(dict(event.command))
-        self.started_events.append(event)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """It was answered."""
-        self.succeeded_events.append(event)
+        """It was answered well."""
+        self.succeeded_names.append(event.command_name)
+        self.answered += 1
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         """It was not, or not well."""
-        self.failed_events.append(event)
-
-    @property
-    def answered(self) -> int:
-        """How many are not under way any more."""
-        return len(self.succeeded_events) + len(self.failed_events)
+        self.answered += 1
 
     def of(self, *names: str) -> list[Mapping[str, Any]]:
         """The commands of these names."""
@@ -45,9 +39,27 @@ class Commands(monitoring.CommandListener):
         """Forget what came before."""
         self.sent.clear()
         self.names.clear()
-        self.started_events.clear()
-        self.succeeded_events.clear()
-        self.failed_events.clear()
+        self.succeeded_names.clear()
+        self.answered = 0
+
+
+class CommandEvents(Commands):
+    """Keeps the events, too, and all that they hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started_events: list[monitoring.CommandStartedEvent] = []
+        self.succeeded_events: list[monitoring.CommandSucceededEvent] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """A command goes out."""
+        super().started(event)
+        self.started_events.append(event)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """It was answered well."""
+        super().succeeded(event)
+        self.succeeded_events.append(event)
 
 
 class Sessions(monitoring.CommandListener):
