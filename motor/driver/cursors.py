@@ -345,14 +345,16 @@ class ServerCursor:
         documents = batch.documents
         if isinstance(documents, EncodedBatch):
             self._undecoded = documents
-            self._decode_piece()
         else:
             self.documents.extend(documents)
             self.retrieved += len(documents)
         if self.id == 0 or self.closed:
             # Closed meanwhile by another task, which could kill the cursor only if it knew its id.
             await self._end(CursorState.EXHAUSTED, kill=opening or not self.closed)
-        elif self._undecoded is None or not self.plan.limit:
+        if self._undecoded is not None:
+            # It may raise: what has become of the cursor is settled by then.
+            self._decode_piece()
+        if not self.closed and (self._undecoded is None or not self.plan.limit):
             await self._go_on()
 
     async def _go_on(self) -> None:

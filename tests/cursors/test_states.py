@@ -171,6 +171,23 @@ async def test_documents_that_cannot_be_decoded(server, connect, text, bad):
     assert found == ["bad" if number in bad else number for number in range(101)]
 
 
+@pytest.mark.parametrize("text", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("command", ["find", "getMore"])
+async def test_the_last_batch_begins_with_one_that_cannot_be_decoded(server, connect, text, command):
+    """It is the last one all the same: there is no cursor on the server whose next batch could be asked for."""
+    last = [undecodable(0), *({"_id": number, "s": text} for number in range(1, 100))]
+    if command == "getMore":
+        server.script("find", reply({"ok": 1, "cursor": {"id": 5, "ns": "db.c", "firstBatch": []}}))
+    field = "nextBatch" if command == "getMore" else "firstBatch"
+    server.script(command, reply({"ok": 1, "cursor": {"id": 0, "ns": "db.c", field: last}}))
+    cursor = connect(server).db.c.find()
+    with pytest.raises(InvalidBSON):
+        await cursor.next()
+    assert await cursor.to_list() == last[1:]
+    assert not cursor.alive
+    assert server.names == (["find", "getMore"] if command == "getMore" else ["find"])
+
+
 async def test_the_last_one_that_was_asked_for_cannot_be_decoded(server, connect, holder):
     """It counts: there is nothing to be fetched in its place."""
     documents = [{"_id": number, "s": LARGE} for number in range(399)]

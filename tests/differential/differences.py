@@ -30,6 +30,8 @@ LEFT_OUT = (
     (re.compile(r"gridfs: (read .|readchunk|readline|seek)"), "commands"),
     # PyMongo asks for an empty first batch, because it cannot have that raw; Motor saves the round trip.
     (re.compile(r"aggregate: raw batches"), "commands"),
+    # What is sent is compared without a type registry.
+    (re.compile(r"type_registry: "), "commands"),
 )
 """What isn't compared, and in which cases: a field of the commands, or all of them."""
 

@@ -39,6 +39,7 @@ from .cases import (
     stable_api,
     timeouts,
     transactions,
+    type_registry,
     update,
     whereabouts,
 )
@@ -52,6 +53,7 @@ MODULES = (
     find,
     cursor,
     codecs,
+    type_registry,
     aggregate,
     count,
     find_and_modify,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import bson
+from bson.codec_options import CodecOptions
 from pymongo.errors import DocumentTooLarge, InvalidOperation, WriteConcernError
 
 from motor._pymongo import COMMAND_OVERHEAD, RETRYABLE_ERROR_CODES, encode_document, write_concern_error_of
@@ -85,6 +86,11 @@ class BulkWrite(Operation[Batch]):
     def retryable(self) -> bool:
         """Whether it may be sent twice: not if one of the writes is to several documents."""
         return self.acknowledged and not any(write.get("multi") for write in self.writes)
+
+    @property
+    def documents_codec(self) -> CodecOptions[Any]:
+        """What became of the writes is the server's to say: plain."""
+        return self.target.reply_codec
 
     @property
     def operation_id(self) -> int:
