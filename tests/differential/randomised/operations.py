@@ -150,7 +150,7 @@ def _error(command: dict[str, Any], dice: Random) -> dict[str, Any]:
     labels = []
     if code in WITH_LABEL and dice.random() < 0.7:
         labels.append("RetryableWriteError")
-    if dice.random() < 0.15 and "txnNumber" in command:  # a server says that of no other writes
+    if dice.random() < 0.4 and "txnNumber" in command:  # a server says that of no other writes
         labels.append("NoWritesPerformed")
     if code == 462 or dice.random() < 0.1:
         labels += ["SystemOverloadedError", "RetryableError"]

@@ -22,10 +22,10 @@ class Splitting(RealScene):
 
     def __init__(self, dice: Random) -> None:
         super().__init__(dice)
-        largest = dice.choice([3000, 4096, 6000])
+        largest = dice.randint(2500, 4000)
         self.limits = {
             "maxMessageSizeBytes": largest,
-            "maxWriteBatchSize": dice.choice([3, 50, 1000]),
+            "maxWriteBatchSize": dice.choice([5, 50, 1000, 1000, 1000, 1000]),
             "maxBsonObjectSize": 2000,
         }
         self.write = dice.choice([self._insert_many, self._bulk_write, self._client_bulk_write])
@@ -65,8 +65,8 @@ class Splitting(RealScene):
 
 
 def _request(document: dict[str, Any]) -> Any:
-    """Runs of each kind."""
-    kind = document["_id"] // 5 % 3
+    """Runs of each kind, long ones of the small documents."""
+    kind = document["_id"] // (5 if document["_id"] < 30 else 150) % 3
     if kind == 0:
         return InsertOne(dict(document))
     changed = {"s": document["s"]}
@@ -75,10 +75,9 @@ def _request(document: dict[str, Any]) -> Any:
 
 
 def _documents(dice: Random, largest: int, most: int) -> list[dict[str, Any]]:
-    """Many small ones, or some whose sizes add up to the limit, or nearly."""
-    if dice.random() < 0.4:
-        size = dice.randint(60, 120)
-        return [{"_id": number, "s": "x" * size} for number in range(dice.randint(100, 200))]
+    """Tiny ones, of which another would often just have fit, or just not; or some of all sizes, up to one's limit."""
+    if dice.random() < 0.6:
+        return [{"_id": number, "s": "x" * dice.randint(0, 9)} for number in range(dice.randint(200, 600))]
     sizes = [
         lambda: dice.randint(0, 300),
         lambda: dice.randint(900, 1100),
