@@ -1,4 +1,4 @@
-"""`client.bulk_write`, whose results come by a cursor, before a server that answers by dice."""
+"""`client.bulk_write`, whose results come by a cursor: before a server that answers by dice, and a real one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from bson import Int64
 
+from tests.differential.harness import COLLECTION
 from tests.differential.randomised.answers import WITH_LABEL, Reply, ScriptedScene, concern_error
+from tests.differential.randomised.real import RealScene
 from tests.differential.randomised.seen import Seen
 from tests.differential.randomised.statements import statements
 
@@ -78,6 +80,35 @@ class ClientBulk(ScriptedScene):
         cursor_id = 100 + number if results[cut:] else 0
         self._pending[cursor_id] = results[cut:]
         return {"cursor": {"id": Int64(cursor_id), "ns": "admin.$cmd.bulkWrite", field: results[:cut]}}
+
+
+class RealClientBulk(RealScene):
+    """On two real collections, in which some of it is a duplicate, over connections that break.
+
+    SecantusDB does a bulkWrite once more when it is retried, but does that to both.
+    """
+
+    excuses = NO_PARTIAL_RESULT
+    # PyMongo goes on with the session of a batch whose connection broke, Motor takes another.
+    left_out = ("lsid",)
+
+    def __init__(self, dice: Random) -> None:
+        super().__init__(dice)
+        multi = dice.random() < 0.3
+        self.multi = multi
+        # With a multi anywhere in it PyMongo retries none of its batches, Motor those without.
+        self.options = {"retryWrites": not multi and dice.random() < 0.7}
+        self.limits = {"maxWriteBatchSize": dice.choice([1, 2, 4, 6, 1000])}
+        self.share = dice.choice([0.0, 0.1, 0.3])
+        ordered = dice.random() < 0.5
+        # PyMongo tells of a partial result also when the first write of an ordered one has failed, without details.
+        self.arguments = {"ordered": ordered, "verbose_results": ordered or dice.random() < 0.5}
+
+    async def act(self, db: Any, seen: Seen) -> None:
+        """One bulk write."""
+        namespaces = (f"{db.name}.{COLLECTION}", f"{db.name}.d")
+        models = statements(Random(self.seed), multi=self.multi, namespaces=namespaces)
+        await seen.attempt("bulk_write", lambda: db.client.bulk_write(models, **self.arguments))
 
 
 def _results(command: dict[str, Any], dice: Random) -> tuple[dict[str, int], list[Any]]:

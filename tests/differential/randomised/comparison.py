@@ -45,7 +45,7 @@ class Verdict(Enum):
 
     SAME = "the same"
     SERVERS = "the server answered differently"
-    """To the same commands in the same order, from the same state: nothing that a driver could have done."""
+    """To the same commands in the same order, from the same state, and no cursor was killed: no driver can do that."""
     PYMONGOS = "different, by a mistake of PyMongo's that is known"
     DIFFERENT = "different"
 
@@ -91,7 +91,7 @@ def judge(scene: Scene, first: Seen, second: Seen) -> Verdict:
             if one is None or other is None or repr(one.command) != repr(other.command):
                 return Verdict.DIFFERENT
             if repr(one.reply) != repr(other.reply):
-                return Verdict.SERVERS
+                return Verdict.DIFFERENT if first.kills or second.kills else Verdict.SERVERS
     differing = [each for each in zip_longest(first.steps, second.steps) if repr(each[0]) != repr(each[1])]
     if all(_raised(one, other) in scene.excuses for one, other in differing):
         return Verdict.PYMONGOS if differing else Verdict.SAME

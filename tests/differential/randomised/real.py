@@ -37,6 +37,7 @@ class WatchingProxy(Proxy):
         """A request. The dice are thrown anew for each command, so that they fall alike on both sides."""
         self.oversized += self._largest is not None and len(message) > self._largest
         request = parse(message, cast(Any, None))
+        self._seen.kills |= request.name == "killCursors"
         if request.name in (*GREETINGS, *BACKGROUND):
             return None
         self._exchanges[request.id] = self._seen.sent(request.command)

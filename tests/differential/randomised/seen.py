@@ -54,6 +54,8 @@ class Seen:
         self.database = database
         self.steps: list[Any] = []
         self.exchanges: list[Exchange] = []
+        self.kills = False
+        """Whether a cursor was killed, which the server's later replies may come of."""
         self._judge = Judge(database, left_out)
 
     def sent(self, command: Mapping[str, Any]) -> Exchange:

@@ -64,6 +64,7 @@ WRONG = {
     "bulk": flipped("retryWrites"),
     "real_bulk": flipped("retryWrites"),
     "client_bulk": flipped("retryWrites"),
+    "real_client_bulk": flipped("retryWrites"),
     "splitting": impatient_of_writes,
     "change_streams": flipped("retryReads"),
     "gridfs": flipped("retryReads"),
@@ -104,6 +105,12 @@ def seen(*exchanges: tuple[Any, Any], result: Any = 1) -> Seen:
     return side
 
 
+def killing(side: Seen) -> Seen:
+    """One that has killed a cursor, too."""
+    side.kills = True
+    return side
+
+
 FIND, PING = {"find": "c"}, {"ping": 1}
 
 
@@ -116,6 +123,7 @@ FIND, PING = {"find": "c"}, {"ping": 1}
         (seen((FIND, {"ok": 1})), seen((FIND, {"ok": 1}), (FIND, {"ok": 1})), Verdict.DIFFERENT),
         (seen((FIND, {"ok": 1})), seen((FIND, {"ok": 0}), result=2), Verdict.SERVERS),
         (seen((FIND, {"ok": 1})), seen((FIND, {"ok": 0}), (PING, {"ok": 1}), result=2), Verdict.SERVERS),
+        (killing(seen((FIND, {"ok": 1}))), seen((FIND, {"ok": 0})), Verdict.DIFFERENT),
         (seen(result=KeyError()), seen(result=ValueError()), Verdict.PYMONGOS),
         (seen(result=ValueError()), seen(result=KeyError()), Verdict.DIFFERENT),
         (seen(result=KeyError()), seen(result=1), Verdict.DIFFERENT),
