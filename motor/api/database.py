@@ -27,6 +27,7 @@ from motor.api.change_stream import AgnosticChangeStream
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.encrypted_collections import create_state_collections, drop_state_collections, encrypted_fields_of
+from motor.api.query import refuse_explain
 from motor.api.signatures import takes_those_of_method
 from motor.api.validation import check_validation
 from motor.driver.cmap.errors import reading
@@ -417,6 +418,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
 
         Keywords are the command's options: allowDiskUse, batchSize, maxTimeMS in milliseconds, let, comment, ...
         """
+        refuse_explain(kwargs, self)
         operation = Aggregate(self._target(""), pipeline, kwargs)
         return self._client._family.latent_command_cursor(self["$cmd.aggregate"], operation, session)
 

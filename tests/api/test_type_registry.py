@@ -13,8 +13,8 @@ from pymongo.results import UpdateResult
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.differential.cases.type_registry import DOCUMENTS, PLAIN, REGISTRIES, Own
-from tests.driver.conftest import Connect, connect
-from tests.driver import scripted
+from tests.support import server as scripted
+from tests.support.fixtures import Connect, connect
 
 __all__ = ["Connect", "connect"]
 
@@ -102,8 +102,12 @@ async def test_the_results_of_a_clients_bulk_write(connect):
     async with scripted.ScriptedServer(hello={"maxWireVersion": 25}) as server:
         counts = {"nErrors": 0, "nInserted": 1, "nMatched": 0, "nModified": 0, "nUpserted": 1, "nDeleted": 0}
         cursor = {"ns": "admin.$cmd.bulkWrite"}
-        server.script("bulkWrite", scripted.reply({"ok": 1, "cursor": {**cursor, "id": 5, "firstBatch": results[:1]}, **counts}))
-        server.script("getMore", scripted.reply({"ok": 1, "cursor": {**cursor, "id": Int64(0), "nextBatch": results[1:]}}))
+        server.script(
+            "bulkWrite", scripted.reply({"ok": 1, "cursor": {**cursor, "id": 5, "firstBatch": results[:1]}, **counts})
+        )
+        server.script(
+            "getMore", scripted.reply({"ok": 1, "cursor": {**cursor, "id": Int64(0), "nextBatch": results[1:]}})
+        )
         client = connect(server, type_registry=REGISTRIES["all"])
         writes: list[Any] = [InsertOne({"_id": 1}, namespace="db.c")]
         writes.append(UpdateOne({"_id": 7}, {"$set": {"a": 1}}, upsert=True, namespace="db.c"))

@@ -73,7 +73,7 @@ class CuttingProxy(Proxy):
         hello: dict[str, Any] | None = None,
         dice: random.Random | None = None,
     ) -> None:
-        super().__init__(target, link=lambda: _CuttingLink(self))
+        super().__init__(target, link=lambda: CuttingLink(self))
         self.sent: list[Sent] = []
         self.decide = decide
         self.hello = hello or {}
@@ -98,19 +98,25 @@ class CuttingProxy(Proxy):
         return sent.cut
 
 
-class _CuttingLink(Link):
+class CuttingLink(Link):
+    """A connection that is cut where the proxy decides."""
+
     def __init__(self, proxy: CuttingProxy) -> None:
         self._proxy = proxy
         self._doomed: tuple[int, Cut] | None = None
 
     def request(self, message: bytes) -> bytes:
         """The whole of it, unless it is to be cut here."""
-        cut = self._proxy.asked(command_of(message))
+        cut = self.decide(message)
         if cut is not None and not cut.passes_request:
             raise self._broken(message if cut is Cut.WITHIN_REQUEST else b"")
         if cut is not None:
             self._doomed = HEADER.unpack_from(message)[1], cut
         return message
+
+    def decide(self, message: bytes) -> Cut | None:
+        """Where a request is to be cut."""
+        return self._proxy.asked(command_of(message))
 
     def reply(self, message: bytes) -> bytes:
         """The whole of it, unless it answers what was to be cut."""

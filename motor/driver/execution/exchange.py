@@ -419,16 +419,18 @@ def _check_size(operation: Operation[Any], command: Command, size: int, facts: S
     Whether its statements are too large the server says itself, if it answers.
     """
     name, limit = operation.name, facts.max_bson_size
-    statements = STATEMENTS_FIELD.get(name)
     if size <= limit:
         return
-    if statements is not None and not operation.acknowledged:
-        size = max(len(encode_document(one, False, operation.codec_options)) for one in command[statements])
+    largest = size
+    field = STATEMENTS_FIELD.get(name)
+    if field is not None:
+        size -= _ARRAY_OVERHEAD
+        largest = size
+    if field is not None and not operation.acknowledged:
+        largest = max(len(encode_document(one, False, operation.codec_options)) for one in command[field])
     elif name != "find":
         limit += COMMAND_OVERHEAD
-    if statements is not None and operation.acknowledged:
-        size -= _ARRAY_OVERHEAD
-    if size <= limit:
+    if largest <= limit:
         return
     if name in ("insert", "find"):
         raise document_too_large(size, limit)

@@ -10,7 +10,9 @@ from tests.differential.harness import got
 from tests.differential.randomised.comparison import Connect, Scene
 from tests.differential.randomised.seen import BACKGROUND, Seen
 from tests.differential.randomised.stage import Stage
-from tests.driver.scripted import Request, ScriptedServer, answer_to, message
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, answer_to
 
 Reply = dict[str, Any] | None
 """``None`` closes the connection."""

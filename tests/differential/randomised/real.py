@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import nullcontext
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import bson
 from pymongo.database import Database
@@ -14,33 +14,35 @@ from tests.differential.harness import COLLECTION, got
 from tests.differential.randomised.comparison import Connect, Scene
 from tests.differential.randomised.seen import BACKGROUND, Exchange, Seen
 from tests.differential.randomised.stage import FailPoint, Stage
-from tests.driver.scripted import parse
-from tests.safety.messages import DOCUMENT, HEADER, Cut
-from tests.safety.proxy import Proxy
+from tests.support.cuts import Cut, CuttingLink, CuttingProxy
+from tests.support.messages import GREETINGS, HEADER, command_of
 
-GREETINGS = ("hello", "ismaster")
+DOCUMENT = HEADER.size + 5
+"""Where the document of an OP_MSG without document sequences begins."""
 
 
-class WatchingProxy(Proxy):
+class WatchingProxy(CuttingProxy):
     """Shows one side's commands and their replies to `seen`, and cuts at a share of them."""
 
     def __init__(self, target: int, seen: Seen, scene: RealScene) -> None:
         super().__init__(target, hello=scene.limits, dice=Random(scene.seed))
         self.oversized = 0
+        self._link = lambda: WatchingLink(self)
         self._seen = seen
         self._scene = scene
         self._largest = scene.limits.get("maxMessageSizeBytes")
         self._exchanges: dict[int, Exchange] = {}
         self._commands = 0
 
-    def asked(self, message: bytes) -> Cut | None:
+    def requested(self, message: bytes) -> Cut | None:
         """A request. The dice are thrown anew for each command, so that they fall alike on both sides."""
         self.oversized += self._largest is not None and len(message) > self._largest
-        request = parse(message, cast(Any, None))
-        self._seen.kills |= request.name == "killCursors"
-        if request.name in (*GREETINGS, *BACKGROUND):
+        command = command_of(message)
+        name = next(iter(command))
+        self._seen.kills |= name == "killCursors"
+        if name in (*GREETINGS, *BACKGROUND):
             return None
-        self._exchanges[request.id] = self._seen.sent(request.command)
+        self._exchanges[HEADER.unpack_from(message)[1]] = self._seen.sent(command)
         self._commands += 1
         dice = Random(f"{self._scene.seed} {self._commands}")
         return dice.choice(list(Cut)) if dice.random() < self._scene.share else None
@@ -51,13 +53,29 @@ class WatchingProxy(Proxy):
         exchange = self._exchanges.pop(response_to, None)
         if exchange is not None:
             self._seen.answered(exchange, bson.decode(message[DOCUMENT:]))
-        if not self._scene.cluster_time:
-            reply = bson.decode(message[DOCUMENT:])
-            reply.pop("$clusterTime", None)
-            body = bson.encode(reply)
-            header = HEADER.pack(DOCUMENT + len(body), request_id, response_to, opcode)
-            message = header + message[HEADER.size : DOCUMENT] + body
-        return super().answered(message)
+        if self._scene.cluster_time:
+            return message
+        reply = bson.decode(message[DOCUMENT:])
+        reply.pop("$clusterTime", None)
+        body = bson.encode(reply)
+        header = HEADER.pack(DOCUMENT + len(body), request_id, response_to, opcode)
+        return header + message[HEADER.size : DOCUMENT] + body
+
+
+class WatchingLink(CuttingLink):
+    """One of its connections."""
+
+    def __init__(self, proxy: WatchingProxy) -> None:
+        super().__init__(proxy)
+        self._watching = proxy
+
+    def decide(self, message: bytes) -> Cut | None:
+        """Where a request is to be cut."""
+        return self._watching.requested(message)
+
+    def reply(self, message: bytes) -> bytes:
+        """A reply that is not cut."""
+        return self._watching.answered(super().reply(message))
 
 
 class RealScene(Scene):
