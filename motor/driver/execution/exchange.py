@@ -421,11 +421,10 @@ def _check_size(operation: Operation[Any], command: Command, size: int, facts: S
     name, limit = operation.name, facts.max_bson_size
     if size <= limit:
         return
-    largest = size
     field = STATEMENTS_FIELD.get(name)
     if field is not None:
         size -= _ARRAY_OVERHEAD
-        largest = size
+    largest = size
     if field is not None and not operation.acknowledged:
         largest = max(len(encode_document(one, False, operation.codec_options)) for one in command[field])
     elif name != "find":
