@@ -1,6 +1,7 @@
-"""Writes motor/motor_tornado.py: motor/motor_asyncio.py with Tornado's names. Run by scripts/families and scripts/check.
+"""Writes motor/motor_tornado.py: motor/motor_asyncio.py with Tornado's names.
 
-With ``--check`` it writes nothing, and its status is 1 if the file is not what it would write.
+Run by scripts/families and scripts/check. With ``--check`` it writes nothing, and its status is 1 if the file is not
+what it would write.
 """
 
 from __future__ import annotations

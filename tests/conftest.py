@@ -1,4 +1,6 @@
-"""Fixtures that every test may use: a server, a client on it, a database and a collection of its own."""
+"""Fixtures that every test may use: a server, a client on it, a database and a collection of its own; and a scripted
+server, and how hard hypothesis looks.
+"""
 
 import gc
 import os
@@ -6,10 +8,23 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 
+import hypothesis
 import pytest
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from tests.support.fixtures import commands, connect, impatient_monitors, server
+
+__all__ = ["commands", "connect", "impatient_monitors", "server"]
+
+# The machine may be busy: no deadline. `MOTOR_TEST_EXAMPLES=1000` looks harder.
+hypothesis.settings.register_profile(
+    "motor",
+    deadline=None,
+    max_examples=int(os.environ.get("MOTOR_TEST_EXAMPLES", "25")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("motor")
 
 
 def pytest_collection_finish() -> None:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 import motor.embedded
 from motor.embedded import Server
+from tests.support.waiting import block_until
 
 
 @contextlib.contextmanager
@@ -36,15 +36,6 @@ def ping(uri: str) -> None:
 def listens(port: int) -> bool:
     with socket.socket() as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @pytest.fixture
@@ -365,8 +356,8 @@ def test_parent_killed(parent: Callable[[str], "subprocess.Popen[str]"]) -> None
     port, path = process.stdout.readline().split()
     assert listens(int(port))
     process.send_signal(signal.SIGKILL)
-    assert eventually(lambda: not listens(int(port)))
-    assert eventually(lambda: not Path(path).exists())
+    block_until(lambda: not listens(int(port)))
+    block_until(lambda: not Path(path).exists())
 
 
 def test_parent_exits_without_leaving_the_block(parent: Callable[[str], "subprocess.Popen[str]"]) -> None:
@@ -380,15 +371,15 @@ def test_parent_exits_without_leaving_the_block(parent: Callable[[str], "subproc
     )
     assert process.stdout is not None
     port, path = process.stdout.readline().split()
-    assert eventually(lambda: not listens(int(port)))
-    assert eventually(lambda: not Path(path).exists())
+    block_until(lambda: not listens(int(port)))
+    block_until(lambda: not Path(path).exists())
 
 
 def test_server_killed() -> None:
     with Server() as server:
         server._running.process.kill()
         path = server.path
-        assert eventually(lambda: not listens(server.port))
+        block_until(lambda: not listens(server.port))
     assert not path.exists()
 
 

@@ -17,7 +17,8 @@ import pytest
 import motor.embedded
 from motor import _embedded_supervisor
 from motor.embedded import Server
-from tests.test_embedded import eventually, ping
+from tests.support.waiting import block_until
+from tests.test_embedded import ping
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -43,8 +44,8 @@ def server_process(server: Server) -> int:
     return pid
 
 
-def gone(supervisor: int) -> bool:
-    return eventually(lambda: not session(supervisor))
+def wait_for_end(supervisor: int) -> None:
+    block_until(lambda: not session(supervisor))
 
 
 def start(source: str, temporary: Path) -> "subprocess.Popen[str]":
@@ -77,7 +78,7 @@ def test_parent_killed(tmp_path: Path) -> None:
         assert len(session(supervisor)) == 2
         assert list(tmp_path.iterdir())
         parent.kill()
-    assert gone(supervisor)
+    wait_for_end(supervisor)
     assert not list(tmp_path.iterdir())
 
 
@@ -97,7 +98,7 @@ def test_parent_killed_while_the_server_starts(tmp_path: Path) -> None:
     with start(source, tmp_path) as parent:
         assert parent.stdout is not None
         supervisor = int(parent.stdout.readline())
-    assert gone(supervisor)
+    wait_for_end(supervisor)
     assert not list(tmp_path.iterdir())
 
 
@@ -131,8 +132,8 @@ def test_supervisor_killed() -> None:
     with Server() as server:
         running = server._running
         running.process.kill()
-        assert gone(running.process.pid)
-        assert eventually(lambda: server._exit_status() == -signal.SIGKILL)
+        wait_for_end(running.process.pid)
+        block_until(lambda: server._exit_status() == -signal.SIGKILL)
     assert not running.path.exists()
 
 
@@ -140,7 +141,7 @@ def test_supervisor_terminated() -> None:
     with Server() as server:
         running = server._running
         running.process.terminate()
-        assert gone(running.process.pid)
+        wait_for_end(running.process.pid)
         assert not running.path.exists()
 
 
@@ -149,7 +150,7 @@ def test_server_killed(number: signal.Signals, status: int) -> None:
     with Server() as server:
         running = server._running
         os.kill(server_process(server), number)
-        assert eventually(lambda: server._exit_status() == status)
+        block_until(lambda: server._exit_status() == status)
         assert not session(running.process.pid)
         assert not running.path.exists()
 
@@ -174,7 +175,7 @@ def test_server_that_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with Server() as server:
         running = server._running
         assert len(session(running.process.pid)) == 2
-    assert gone(running.process.pid)
+    wait_for_end(running.process.pid)
     assert not running.path.exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LINTER = Path(sysconfig.get_path("scripts"), "lint-imports")
 
-EXHAUSTIVE = ["motor"]
+EXHAUSTIVE = ["motor", "motor.driver", "motor.driver.execution", "motor.driver.sdam"]
 """The packages in which each module has a layer."""
 
 

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from tests.listening import Connections
+from tests.support.listening import Connections
 
 HOST = "127.0.0.1"
 PATIENCE = 20.0

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+import motor.embedded
 from tests import locks
 
 ROOT = Path(__file__).parent.parent
@@ -75,13 +76,15 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> dict[str, str]:
-    """The variables of somebody who has nothing but this Python.
+    """The variables of somebody who has nothing but this Python, and the server if that must come from another one.
 
     Packages have the versions of the development environment, so that nobody's new release fails this test.
     """
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))
+    if sys.version_info >= motor.embedded._PYTHON_WITHOUT_SECANTUSDB and (server := shutil.which("secantusd-py")):
+        (programs / "secantusd-py").symlink_to(server)
     home = tmp_path / "home"
     home.mkdir()
     pins = tmp_path / "constraints.txt"

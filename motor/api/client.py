@@ -42,7 +42,7 @@ from motor.api.family import Family
 from motor.api.session import AgnosticClientSession
 from motor.api.signatures import takes_those_of_method
 from motor.driver.bulk.client_bulk import ClientBulk
-from motor.driver.cmap.errors import sensible
+from motor.driver.cmap.errors import reading
 from motor.driver.confidential import confidential
 from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.databases import DropDatabase, ListDatabases
@@ -336,7 +336,7 @@ class AgnosticClient(DeploymentView[DocumentType]):
     async def _list_database_names(self, session: Any, comment: Any) -> list[str]:
         operation = ListDatabases(Target("admin", "$cmd"), {"nameOnly": True}, comment)
         databases: Any = (await self._execute(operation, session)).documents
-        with sensible("the databases"):
+        with reading("the databases"):
             return [database["name"] for database in databases]
 
     def drop_database(

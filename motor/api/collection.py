@@ -22,9 +22,9 @@ from motor.api.collection_writes import CollectionWrites
 from motor.api.command_cursor import AgnosticLatentCommandCursor, AgnosticRawBatchCommandCursor
 from motor.api.cursor import AgnosticCursor, AgnosticRawBatchCursor
 from motor.api.encrypted_collections import drop_state_collections
-from motor.api.query import Hint, build_query
+from motor.api.query import Hint, build_query, refuse_explain
 from motor.api.signatures import takes_those_of, takes_those_of_method
-from motor.driver.cmap.errors import sensible
+from motor.driver.cmap.errors import reading
 from motor.driver.operations.aggregate import Aggregate, AggregateRaw
 from motor.driver.operations.collections import Drop, Rename, check_collection_name
 from motor.driver.operations.count import CountDocuments, EstimatedDocumentCount
@@ -269,6 +269,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         runs when the cursor is first read or awaited, too. Keywords are the command's options: allowDiskUse, batchSize,
         collation, hint, maxTimeMS in milliseconds, ...
         """
+        refuse_explain(kwargs, self._database)
         operation = Aggregate(self._target, pipeline, kwargs, let, comment)
         return self._client._family.latent_command_cursor(self, operation, session)
 
@@ -283,6 +284,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
 
         Takes the arguments of :meth:`aggregate`.
         """
+        refuse_explain(kwargs, self._database)
         operation = AggregateRaw(self._target, pipeline, kwargs, comment=comment)
         return self._client._family.raw_batch_command_cursor(self, operation, session)
 
@@ -366,7 +368,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
 
     async def _index_information(self, session: Any, comment: Any) -> dict[str, Any]:
         indexes = [index async for index in self.list_indexes(session, comment)]
-        with sensible(f"the indexes of {self.full_name}"):
+        with reading(f"the indexes of {self.full_name}"):
             return index_information(indexes)
 
     def create_search_index(
@@ -437,7 +439,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         listing = self._database.list_collections(session, {"name": self._name}, comment)
         async with listing:
             async for collection in listing:
-                with sensible(f"the options of {self.full_name}"):
+                with reading(f"the options of {self.full_name}"):
                     options: MutableMapping[str, Any] = collection.get("options", {})
                     options.pop("create", None)
                     return options

@@ -27,9 +27,10 @@ from motor.api.change_stream import AgnosticChangeStream
 from motor.api.collection import AgnosticCollection
 from motor.api.command_cursor import AgnosticLatentCommandCursor
 from motor.api.encrypted_collections import create_state_collections, drop_state_collections, encrypted_fields_of
+from motor.api.query import refuse_explain
 from motor.api.signatures import takes_those_of_method
 from motor.api.validation import check_validation
-from motor.driver.cmap.errors import sensible
+from motor.driver.cmap.errors import reading
 from motor.driver.confidential import confidential
 from motor.driver.operations.aggregate import Aggregate
 from motor.driver.operations.collections import Create, Drop, ListCollections, check_database_name
@@ -316,7 +317,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         operation = self._listing(options, comment)
         cursor = self._client._family.latent_command_cursor(self["$cmd"], operation, session)
         collections = [collection async for collection in cursor]
-        with sensible(f"the collections of {self.name}"):
+        with reading(f"the collections of {self.name}"):
             return [collection["name"] for collection in collections]
 
     def _listing(self, options: dict[str, Any], comment: Any) -> ListCollections:
@@ -373,7 +374,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
         among `allowable_errors`.
         """
         target = Target(self._name, "", codec_options or DEFAULT_CODEC_OPTIONS)
-        operation = RunCommand(target, command, value, kwargs, read_preference, check, allowable_errors, comment)
+        operation = RunCommand(target, command, value, kwargs, read_preference, check, allowable_errors or (), comment)
         run = confidential(self._run_operation) if operation.is_confidential else self._run_operation
         return self._start(run(operation, session))
 
@@ -417,6 +418,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
 
         Keywords are the command's options: allowDiskUse, batchSize, maxTimeMS in milliseconds, let, comment, ...
         """
+        refuse_explain(kwargs, self)
         operation = Aggregate(self._target(""), pipeline, kwargs)
         return self._client._family.latent_command_cursor(self["$cmd.aggregate"], operation, session)
 
@@ -462,7 +464,7 @@ class AgnosticDatabase(AgnosticBaseProperties[DocumentType]):
             options["background"] = background
         operation = RunCommand(Target(self._name), "validate", name, options, comment=comment)
         report: dict[str, Any] = await self._execute(operation, session)
-        with sensible(f"the validation of {name}"):
+        with reading(f"the validation of {name}"):
             check_validation(name, report)
         return report
 

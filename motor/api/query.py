@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pymongo.cursor import CursorType
+from pymongo.errors import ConfigurationError
 
 from motor._pymongo import (
     QUERY_OPTIONS,
@@ -104,6 +105,13 @@ def build_query(
     set_option("collation", validate_collation_or_none(collation), collation is not None)
     set_option("allowDiskUse", allow_disk_use, allow_disk_use is not None)
     return query, session
+
+
+def refuse_explain(options: Mapping[str, Any], database: object) -> None:
+    """Raises ConfigurationError for an option that aggregations have had once; `database` names what does it today."""
+    if "explain" in options:
+        instead = f"{type(database).__name__}.command"
+        raise ConfigurationError(f"The explain option is not supported. Use {instead} instead.")
 
 
 def check_integer(name: str, value: Any, what: str = "an integer") -> None:

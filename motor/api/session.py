@@ -17,8 +17,9 @@ from pymongo.write_concern import WriteConcern
 from motor._pymongo import ReadPreferenceMode, SessionOptions, TransactionOptions, copy_error_labels
 from motor.api.base import BOUND_SESSION, AgnosticBase
 from motor.driver import timeouts
+from motor.driver.codes import MAX_TIME_MS_EXPIRED, TRANSIENT_TRANSACTION, UNKNOWN_COMMIT_RESULT
 from motor.driver.sessions.session import Session
-from motor.driver.transactions import TRANSIENT, UNKNOWN_RESULT, abort, abort_soon, commit
+from motor.driver.transactions import abort, abort_soon, commit
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -219,7 +220,7 @@ class AgnosticClientSession(AgnosticBase):
             except BaseException as error:
                 if self.in_transaction:
                     await self.abort_transaction()
-                if not isinstance(error, PyMongoError) or not error.has_error_label(TRANSIENT):
+                if not isinstance(error, PyMongoError) or not error.has_error_label(TRANSIENT_TRANSACTION):
                     raise
                 _check_time(started, 0, error)
                 failure = error
@@ -236,8 +237,8 @@ class AgnosticClientSession(AgnosticBase):
             try:
                 await self.commit_transaction()
             except PyMongoError as error:  # noqa: PERF203  # each turn is an attempt
-                unknown = error.has_error_label(UNKNOWN_RESULT) and not _took_too_long(error)
-                if not unknown and not error.has_error_label(TRANSIENT):
+                unknown = error.has_error_label(UNKNOWN_COMMIT_RESULT) and not _took_too_long(error)
+                if not unknown and not error.has_error_label(TRANSIENT_TRANSACTION):
                     raise
                 _check_time(started, 0, error)
                 if not unknown:
@@ -309,7 +310,7 @@ class TransactionContext:
 
 
 def _took_too_long(error: PyMongoError) -> bool:
-    return isinstance(error, OperationFailure) and error.code == timeouts.MAX_TIME_MS_EXPIRED
+    return isinstance(error, OperationFailure) and error.code == MAX_TIME_MS_EXPIRED
 
 
 def _check_time(started: float, delay: float, error: PyMongoError) -> None:

@@ -20,6 +20,7 @@ from pymongo.errors import ConnectionFailure, CursorNotFound, InvalidOperation, 
 from motor._pymongo import CollationIn, Pipeline, has_decoders, wire_version_of
 from motor.driver import timeouts
 from motor.driver.background import retrieve
+from motor.driver.codes import RESUMABLE_CHANGE_STREAM, RESUMABLE_CODES
 from motor.driver.cursors import ServerCursor
 from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.execution.deployment import Deployment
@@ -27,14 +28,8 @@ from motor.driver.operations.change_stream import OpenChangeStream
 from motor.driver.operations.operation import Target
 from motor.driver.sessions.session import Session
 
-_LABEL = "ResumableChangeStreamError"
-
 _LABELLING_WIRE_VERSION = 9
 """MongoDB 4.4, the first that labels the errors after which a stream may be resumed."""
-
-_RESUMABLE_CODES = frozenset(
-    {6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436}
-)
 
 
 @dataclass(slots=True)
@@ -269,6 +264,6 @@ def _is_resumable(error: Exception) -> bool:
         return True
     if not isinstance(error, OperationFailure):
         return False
-    if error.has_error_label(_LABEL):
+    if error.has_error_label(RESUMABLE_CHANGE_STREAM):
         return True
-    return wire_version_of(error) < _LABELLING_WIRE_VERSION and error.code in _RESUMABLE_CODES
+    return wire_version_of(error) < _LABELLING_WIRE_VERSION and error.code in RESUMABLE_CODES

@@ -17,6 +17,7 @@ from pymongo.errors import ExecutionTimeout
 
 from motor._pymongo import DEADLINE, TIMEOUT, TimeoutContext
 from motor.driver.background import retrieve
+from motor.driver.codes import MAX_TIME_MS_EXPIRED
 
 T = TypeVar("T")
 
@@ -24,9 +25,6 @@ _NOTHING = nullcontext()
 
 LATE_TIMER_GRACE = 0.02
 """Seconds between a timer and the verdict, in which the event loop looks at the socket."""
-
-MAX_TIME_MS_EXPIRED = 50
-"""The server's code for an operation that has taken too long."""
 
 
 def configured() -> float | None:

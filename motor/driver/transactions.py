@@ -11,18 +11,14 @@ from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, remove_error_label
 from motor.driver import timeouts
+from motor.driver.codes import MAX_TIME_MS_EXPIRED, TRANSIENT_TRANSACTION, UNKNOWN_COMMIT_RESULT, WRITE_CONCERN_TIMEOUT
 from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.end_transaction import AbortTransaction, CommitTransaction, EndTransaction
 from motor.driver.operations.operation import Target
 from motor.driver.sessions.session import Session
 from motor.driver.sessions.transaction import TransactionState
 
-UNKNOWN_RESULT = "UnknownTransactionCommitResult"
-TRANSIENT = "TransientTransactionError"
-
-_WRITE_CONCERN_TIMEOUT = 64
-
-_UNKNOWN_RESULT_CODES = RETRYABLE_ERROR_CODES | {_WRITE_CONCERN_TIMEOUT, timeouts.MAX_TIME_MS_EXPIRED}
+_UNKNOWN_RESULT_CODES = RETRYABLE_ERROR_CODES | {WRITE_CONCERN_TIMEOUT, MAX_TIME_MS_EXPIRED}
 
 
 async def commit(deployment: Deployment, session: Session) -> None:
@@ -45,9 +41,9 @@ async def commit(deployment: Deployment, session: Session) -> None:
         await _end(deployment, session, CommitTransaction(Target("admin"), transaction))
     except PyMongoError as error:
         if isinstance(error, ConnectionFailure):
-            remove_error_label(error, TRANSIENT)
+            remove_error_label(error, TRANSIENT_TRANSACTION)
         if _leaves_result_unknown(error):
-            add_error_label(error, UNKNOWN_RESULT)
+            add_error_label(error, UNKNOWN_COMMIT_RESULT)
         transaction.settled(transaction.attempts > 0)
         raise
     except asyncio.CancelledError:

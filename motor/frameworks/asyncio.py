@@ -7,6 +7,7 @@ that use them.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -40,13 +41,15 @@ def get_event_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError:
         pass
-    policy = asyncio.get_event_loop_policy()
-    try:
-        loop = policy.get_event_loop()
-    except RuntimeError:
-        loop = asyncio.new_event_loop()
-        policy.set_event_loop(loop)
-    return loop
+    with warnings.catch_warnings():
+        # Before Python 3.14, asyncio makes one itself in the main thread, and says that it won't for ever.
+        warnings.filterwarnings("ignore", "There is no current event loop", DeprecationWarning)
+        try:
+            return asyncio.get_event_loop()
+        except RuntimeError:
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+            return loop
 
 
 def is_event_loop(loop: Any) -> bool:

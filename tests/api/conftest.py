@@ -7,14 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-
-from .listening import Commands
-
-
-@pytest.fixture
-def commands() -> Commands:
-    """What the client of `watched` has sent."""
-    return Commands()
+from tests.support.events import Commands
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from pymongo import ReadPreference, ReturnDocument, UpdateMany, UpdateOne
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient
-
-from .families import in_every_family
+from tests.support.families import in_every_family
 
 POINTS = {"_id": 1, "points": [{"x": -1, "y": 0}, {"x": 0, "y": 0}, {"x": 1, "y": 0}, {"x": 2, "y": 0}]}
 MOVED = [0, 0, 5, 5]

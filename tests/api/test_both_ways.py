@@ -15,17 +15,14 @@ from typing import Any
 
 import pymongo
 import pytest
-import uvloop
 from pymongo import AsyncMongoClient
 from pymongo.errors import InvalidOperation, OperationFailure
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.differential.conftest import REFERENCE
-
-from .families import in_every_family, in_thread
-from .listening import Commands
-
-LOOPS: dict[str, Callable[[Any], Any]] = {"asyncio": asyncio.run, "uvloop": uvloop.run}
+from tests.support.events import Commands
+from tests.support.families import in_every_family, in_thread
+from tests.support.loops import RUNS
 
 UP = [{"$sort": {"_id": 1}}]
 
@@ -219,7 +216,7 @@ PROGRAMS = (
 
 
 @pytest.mark.skipif(pymongo.version_tuple < REFERENCE, reason="an older PyMongo lacks some of what is done here")
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", RUNS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the sockets that PyMongo leaves to the garbage collector
 def test_written_for_pymongo(program: Any, loop: str, uri: str) -> None:
@@ -229,9 +226,9 @@ def test_written_for_pymongo(program: Any, loop: str, uri: str) -> None:
     with warnings.catch_warnings():
         # PyMongo leaves a socket to the collector when its client is closed while a monitor is connecting.
         warnings.simplefilter("ignore", ResourceWarning)
-        theirs = in_thread(lambda: LOOPS[loop](run(AsyncMongoClient)))
+        theirs = in_thread(lambda: RUNS[loop](run(AsyncMongoClient)))
         gc.collect()
-    ours = in_thread(lambda: LOOPS[loop](run(AsyncIOMotorClient)))
+    ours = in_thread(lambda: RUNS[loop](run(AsyncIOMotorClient)))
     assert ours == theirs
 
 

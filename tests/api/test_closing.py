@@ -7,10 +7,11 @@ import asyncio
 import pytest
 from pymongo.errors import InvalidOperation
 
-from .families import closed, every_family, in_every_family, in_thread
-from .listening import eventually
+from tests.support.families import closed, every_family, in_every_family, in_thread
+from tests.support.server import ScriptedServer, when
+from tests.support.waiting import until
+
 from .test_futures import CALLS
-from .tiny_server import TinyServer
 
 # They do no I/O of their own.
 WITHOUT_IO = {"close"}
@@ -93,15 +94,13 @@ def test_close_under_an_operation(family):
     """Whoever waits for an answer, a connection or a server is told."""
 
     async def main():
-        async with TinyServer() as server:
-            server.hold.add("ping")
+        async with ScriptedServer() as server:
+            server.default = when(asyncio.Event())
             client = family.client(server.uri, maxPoolSize=2)
             waiting = [client.admin.command("ping") for _ in range(5)]
-            await eventually(lambda: len(server.commands) == 2)
+            await until(lambda: len(server.requests) == 2)
             await closed(client)
-            errors = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
-            server.release.set()
-            return errors
+            return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
 
     errors = in_thread(lambda: family.run(main))
     assert len(errors) == 5

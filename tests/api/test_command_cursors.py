@@ -10,8 +10,7 @@ from bson import SON
 from pymongo.errors import InvalidOperation, OperationFailure
 
 from motor.core import AgnosticCommandCursor, AgnosticLatentCommandCursor
-
-from .families import in_every_family
+from tests.support.families import in_every_family
 
 
 @in_every_family

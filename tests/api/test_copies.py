@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .families import closed, in_every_family
+from tests.support.families import closed, in_every_family
 
 
 @dataclasses.dataclass

@@ -12,7 +12,8 @@ from pymongo import ASCENDING, DESCENDING, CursorType
 from pymongo.collation import Collation
 from pymongo.errors import InvalidOperation
 
-from .families import in_every_family
+from tests.support.families import in_every_family
+
 from .test_cursor_reading import deprecated
 
 # What each sends, beside the filter.

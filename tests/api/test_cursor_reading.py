@@ -12,9 +12,8 @@ from pymongo.errors import InvalidOperation, OperationFailure
 from tornado import gen
 
 from motor.motor_tornado import MotorClient
-
-from .families import TORNADO, closed, in_every_family, in_thread
-from .listening import eventually
+from tests.support.families import TORNADO, closed, in_every_family, in_thread
+from tests.support.waiting import until
 
 BAD_STAGE = {"$nonsense": 1}
 
@@ -280,7 +279,7 @@ async def test_each_goes_on_for_anything_but_false(collection):
     for returned in (None, 0, "", True):
         cursor = collection.find(batch_size=3)
         cursor.each(functools.partial(record, returned))
-    await eventually(lambda: calls.count((None, None)) == 4)
+    await until(lambda: calls.count((None, None)) == 4)
     assert len(calls) == 44
 
 
@@ -332,7 +331,7 @@ async def test_a_callback_that_raises(collection):
 
     cursor = collection.find()
     cursor.each(callback)
-    await eventually(lambda: calls)
+    await until(lambda: calls)
     for _ in range(10):
         await asyncio.sleep(0)
     loop.set_exception_handler(None)
@@ -353,7 +352,7 @@ async def test_each_ends_when_the_callback_closes_the_cursor(collection):
 
     closing: list[asyncio.Future[None]] = []
     cursor.each(callback)
-    await eventually(lambda: closing)
+    await until(lambda: closing)
     await closing[0]
     for _ in range(10):
         await asyncio.sleep(0.001)

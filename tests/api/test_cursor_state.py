@@ -10,8 +10,8 @@ import pytest
 from pymongo.errors import InvalidOperation, OperationFailure
 from pymongo.uri_parser import parse_uri
 
-from .families import in_every_family
-from .listening import eventually
+from tests.support.families import in_every_family
+from tests.support.waiting import until
 
 
 def state(cursor: Any) -> tuple[Any, ...]:
@@ -198,7 +198,7 @@ async def test_a_for_loop_left_early(watched, commands):
     async for _ in watched.find(batch_size=2):
         break
     gc.collect()
-    await eventually(lambda: commands.of("killCursors"))
+    await until(lambda: commands.of("killCursors"))
 
 
 async def test_rewound_early(watched, commands):
@@ -206,7 +206,7 @@ async def test_rewound_early(watched, commands):
     await cursor.next()
     opened = cursor.cursor_id
     cursor.rewind()
-    await eventually(lambda: commands.of("killCursors"))
+    await until(lambda: commands.of("killCursors"))
     assert commands.of("killCursors")[0]["cursors"] == [opened]
     await is_killed(watched, opened)
 
@@ -285,8 +285,8 @@ async def test_many_dropped_at_once(watched, commands):
     await asyncio.gather(*(cursor.next() for cursor in cursors))
     del cursors
     gc.collect()
-    await eventually(lambda: len(commands.of("killCursors")) == 20)
-    await eventually(lambda: commands.answered == len(commands.names))
+    await until(lambda: len(commands.of("killCursors")) == 20)
+    await until(lambda: commands.answered == len(commands.names))
 
 
 async def test_sessions_are_used_again(watched, commands):

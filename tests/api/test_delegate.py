@@ -17,9 +17,8 @@ from pymongo.errors import InvalidOperation
 from pymongo.read_concern import ReadConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-
-from .families import FAMILIES, closed, every_family, in_every_family, in_thread
-from .listening import Commands
+from tests.support.events import Commands
+from tests.support.families import FAMILIES, closed, every_family, in_every_family, in_thread
 
 NOWHERE = "mongodb://127.0.0.1:1"
 

@@ -15,8 +15,7 @@ import motor
 from motor import motor_tornado
 from motor.frameworks import asyncio as asyncio_framework
 from motor.frameworks import tornado as tornado_framework
-
-from .families import Family, every_family, in_thread
+from tests.support.families import Family, every_family, in_thread
 
 NAMED = contextvars.ContextVar("NAMED", default="nobody")
 

@@ -22,9 +22,8 @@ from tornado.util import TimeoutError as TornadoTimeoutError
 
 from motor.core import AgnosticCollection, AgnosticCommandCursor
 from motor.motor_tornado import MotorClient
-
-from .families import closed, in_every_family, in_thread
-from .listening import eventually
+from tests.support.families import closed, in_every_family, in_thread
+from tests.support.waiting import until
 
 Call = Callable[[Any], Any]
 
@@ -205,7 +204,7 @@ async def test_a_done_callback_gets_the_future(collection):
     future = collection.find_one()
     future.add_done_callback(called.append)
     await future
-    await eventually(lambda: called)
+    await until(lambda: called)
     assert called == [future]
 
 

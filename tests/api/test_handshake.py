@@ -15,33 +15,32 @@ import motor
 from motor.core import AgnosticClient
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient
-
-from .families import TORNADO, closed, every_family, in_thread
-from .listening import eventually
-from .tiny_server import TinyServer
+from tests.support.families import TORNADO, closed, every_family, in_thread
+from tests.support.server import ScriptedServer, answer, when
+from tests.support.waiting import until
 
 MINE = DriverInfo("MyODM", "1.2.3", "MyPlatform")
 
 
-async def connect_again(client: AgnosticClient, server: TinyServer) -> None:
+async def connect_again(client: AgnosticClient, server: ScriptedServer) -> None:
     """Have the client make one more connection, by having those that it has wait for their answers."""
     introduced = len(server.introductions)
-    server.release.clear()
-    server.hold.add("ping")
+    free = asyncio.Event()
+    server.default = when(free)
     pings = []
     while len(server.introductions) == introduced:
         pings.append(client.admin.command("ping"))
         for _ in range(10):
             await asyncio.sleep(0.001)
-    server.hold.clear()
-    server.release.set()
+    server.default = answer
+    free.set()
     await asyncio.gather(*pings)
 
 
 @every_family
 def test_who_it_is(family):
     async def main():
-        async with TinyServer() as server:
+        async with ScriptedServer() as server:
             client = family.client(server.uri)
             await client.admin.command("ping")
             await closed(client)
@@ -74,7 +73,7 @@ def test_motor_names_its_version():
 )
 def test_a_library_on_top(family, given):
     async def main():
-        async with TinyServer() as server:
+        async with ScriptedServer() as server:
             client = family.client(server.uri, driver=given, appname="shop")
             await client.admin.command("ping")
             await closed(client)
@@ -96,7 +95,7 @@ def test_a_library_on_top(family, given):
 @every_family
 def test_append_metadata_before_connecting(family):
     async def main():
-        async with TinyServer() as server:
+        async with ScriptedServer() as server:
             client = family.client(server.uri)
             assert client.append_metadata(MINE) is None
             await client.admin.command("ping")
@@ -114,7 +113,7 @@ def test_append_metadata_before_connecting(family):
 @every_family
 def test_append_metadata_is_for_new_connections(family):
     async def main():
-        async with TinyServer() as server:
+        async with ScriptedServer() as server:
             client = family.client(server.uri)
             await client.admin.command("ping")
             before = len(server.introductions)
@@ -132,7 +131,7 @@ def test_append_metadata_is_for_new_connections(family):
 
 
 async def test_append_metadata_twice():
-    async with TinyServer() as server:
+    async with ScriptedServer() as server:
         client = AsyncIOMotorClient(server.uri)
         client.append_metadata(MINE)
         client.append_metadata(MINE)
@@ -148,7 +147,7 @@ async def test_append_metadata_twice():
 
 
 async def test_append_metadata_to_one_client_only():
-    async with TinyServer() as server:
+    async with ScriptedServer() as server:
         client, other = AsyncIOMotorClient(server.uri), AsyncIOMotorClient(server.uri)
         client.append_metadata(MINE)
         await other.admin.command("ping")
@@ -158,7 +157,7 @@ async def test_append_metadata_to_one_client_only():
 
 
 async def test_metadata_is_cut_to_512_bytes():
-    async with TinyServer() as server:
+    async with ScriptedServer() as server:
         client = AsyncIOMotorClient(server.uri)
         client.append_metadata(DriverInfo("MyODM", "1", "x" * 2000))
         await client.admin.command("ping")
@@ -187,11 +186,11 @@ def test_no_driver_info():
 @every_family
 def test_closing_hangs_up(family):
     async def main():
-        async with TinyServer() as server:
+        async with ScriptedServer() as server:
             client = family.client(server.uri)
             await asyncio.gather(*(client.admin.command("ping") for _ in range(5)))
-            assert server.connections > 1
+            assert len(server.peers) > 1
             client.close()
-            await eventually(lambda: server.connections == 0)
+            await until(lambda: not server.peers)
 
     in_thread(lambda: family.run(main))

@@ -15,8 +15,7 @@ from tornado.ioloop import IOLoop
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient
-
-from .families import FAMILIES, TORNADO, closed, every_family, in_every_family, in_thread
+from tests.support.families import FAMILIES, TORNADO, closed, every_family, in_every_family, in_thread
 
 
 @in_every_family

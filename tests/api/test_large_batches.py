@@ -14,7 +14,8 @@ from bson.codec_options import TypeDecoder, TypeRegistry
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
-from .families import in_every_family
+from tests.support.families import in_every_family
+
 from .test_cursor_reading import deprecated
 
 COUNT = 400

@@ -13,9 +13,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from motor.core import AgnosticClientSession
-
-from .families import closed, in_every_family
-from .listening import eventually
+from tests.support.families import closed, in_every_family
+from tests.support.waiting import until
 
 
 async def ids(collection: Any) -> list[Any]:
@@ -164,7 +163,7 @@ async def test_ending_in_a_transaction(collection):
     with await client.start_session() as s:
         s.start_transaction()
         await collection.insert_one({"_id": 4}, session=s)
-    await eventually(lambda: s.has_ended)
+    await until(lambda: s.has_ended)
     assert await ids(collection) == [0]
     # And none of them holds a lock any more.
     await collection.insert_many([{"_id": number} for number in (1, 2, 3, 4)])
@@ -179,12 +178,12 @@ async def test_futures_that_nobody_awaits(collection):
     await collection.insert_one({"_id": 1}, session=session)
     committing = session.commit_transaction()
     assert asyncio.isfuture(committing)
-    await eventually(committing.done)
+    await until(committing.done)
     assert await ids(collection) == [0, 1]
     session.start_transaction()
     await collection.insert_one({"_id": 2}, session=session)
     aborting = session.abort_transaction()
-    await eventually(aborting.done)
+    await until(aborting.done)
     session.end_session()
     assert await ids(collection) == [0, 1]
     failing = client.start_session().commit_transaction()

@@ -13,8 +13,8 @@ from pymongo.results import UpdateResult
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.differential.cases.type_registry import DOCUMENTS, PLAIN, REGISTRIES, Own
-from tests.driver import scripted
-from tests.driver.conftest import Connect, connect
+from tests.support import server as scripted
+from tests.support.fixtures import Connect, connect
 
 __all__ = ["Connect", "connect"]
 

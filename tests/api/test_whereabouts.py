@@ -10,8 +10,7 @@ from pymongo.errors import InvalidOperation, ServerSelectionTimeoutError
 
 from motor.api.known import KnownAddress, KnownAddresses, KnownTruth
 from motor.motor_asyncio import AsyncIOMotorClient
-
-from .families import closed, every_family, in_thread
+from tests.support.families import closed, every_family, in_thread
 
 NOWHERE = "mongodb://127.0.0.1:1"
 

@@ -3,13 +3,10 @@
 import pytest
 
 from tests.auth.scenarios import kerberos
-from tests.driver.conftest import Connect, connect
 
-__all__ = ["Connect", "connect", "kerberos"]
+__all__ = ["kerberos"]
 
 
 @pytest.fixture(autouse=True)
-def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server whose authentication failed is looked at again before it is used: after half a second otherwise."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
-    monkeypatch.setattr("motor.api.client_settings.MIN_HEARTBEAT_INTERVAL", 0.01)
+def _quick_heartbeats(impatient_monitors: None) -> None:
+    """A server whose authentication failed is looked at again before it is used."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
-from tests.driver.scripted import Peer, Request, ScriptedServer, answer, message, reply
+from tests.support.listener import Peer, Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, answer, reply
 
 Conversation = Generator[dict[str, Any], Any, None]
 """Yields replies, and gets the payload of the client's next message."""
@@ -48,19 +50,14 @@ class GuardedServer(ScriptedServer):
         """What came over connections that operations may use: a monitor's never prove anything."""
         return [said for said in self.said.values() if any(_is_of_authentication(command) for command in said)]
 
-    @property
-    def greetings(self) -> list[dict[str, Any]]:
-        """The first command of every connection."""
-        return [said[0] for said in self.said.values()]
-
     def forget(self) -> None:
         """Let nobody in any more who has not proved himself anew: the next command is refused."""
         self.let_in.clear()
         self.script("find", reply({"ok": 0, "errmsg": "expired", "code": 391, "codeName": "ReauthenticationRequired"}))
 
-    async def _serve(self, request: Request) -> None:
+    async def serve(self, request: Request) -> None:
         self.said.setdefault(request.peer, []).append(request.command)
-        await super()._serve(request)
+        await super().serve(request)
 
     async def _greet_and_begin(self, request: Request) -> None:
         hello = self.hello()

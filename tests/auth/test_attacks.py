@@ -13,9 +13,10 @@ from pymongo.errors import OperationFailure, PyMongoError
 from tests.auth.scenarios import SECRET, scram_server
 from tests.auth.scram import Scram
 from tests.auth.server import Conversation, GuardedServer
-from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import check_books, pool_of
-from tests.driver.scripted import reply
+from tests.support.fixtures import ONCE, Connect
+from tests.support.inside import check_books, pool_of
+from tests.support.server import reply
+from tests.support.waiting import until
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -77,7 +78,7 @@ async def refused(client: Any, server: GuardedServer) -> OperationFailure:
     """The error of a client that does not let itself be deceived; then nobody is between the two, and all is well."""
     with pytest.raises(OperationFailure) as caught:
         await client.db.c.find_one({"_id": 1})
-    await server.until(lambda: not server.let_in & server.peers, "the connection is closed")
+    await until(lambda: not server.let_in & server.peers.keys(), "the connection is closed")
     check_books(pool_of(client))
     assert SECRET not in str(caught.value)
     server.change = lambda answer: answer
@@ -140,7 +141,7 @@ async def test_replay(connect: Connect) -> None:
         first = connect(server, username="ann", password=SECRET, **ONCE)
         await first.db.c.find_one({"_id": 1})
         await first.close()
-        await server.until(lambda: not server.let_in & server.peers)
+        await until(lambda: not server.let_in & server.peers.keys())
         assert len(heard) == 2
         again = iter(list(heard))
         server.change = lambda answer: next(again) if "payload" in answer else answer
@@ -228,7 +229,7 @@ async def test_nonsense(connect: Connect, kerberos: Any, document: dict[str, Any
         client = connect(server, username="ann", password=SECRET, authMechanism=mechanism, **ONCE)
         with pytest.raises(PyMongoError):
             await client.db.c.find_one({"_id": 1})
-        await server.until(lambda: pool_of(client).size == 0)
+        await until(lambda: pool_of(client).size == 0)
 
 
 def _mechanisms_used(server: GuardedServer) -> list[str]:

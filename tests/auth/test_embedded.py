@@ -18,12 +18,12 @@ from pymongo.errors import ConfigurationError, OperationFailure
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient
-from tests.api.families import closed, every_family, in_thread
 from tests.auth.scenarios import SECRET
-from tests.driver.conftest import Connect
-from tests.driver.inside import pool_of
-from tests.driver.scripted import until
-from tests.wording import raised_in
+from tests.support.families import closed, every_family, in_thread
+from tests.support.fixtures import Connect
+from tests.support.inside import connections, pool_of, socket_of
+from tests.support.waiting import until
+from tests.support.wording import raised_in
 
 ODD = "us er:@/?#[]%+é"
 ALIKE = ("I\u00adX\u00aa", "\u2168a")
@@ -232,7 +232,7 @@ async def test_certificate(
     client = client_type(guarded_with_tls.uri, **x509_options(certificates, "ann"), **name)
     assert await who(client) == [("$external", subject(certificates))]
     assert await client.db.c.find_one() is None
-    sockets = [inner._transport.get_extra_info("socket") for inner in pool_of(client)._open if inner._transport]
+    sockets = [socket_of(connection) for connection in connections(pool_of(client))]
     await closed(client)
     # TLS says goodbye, and waits for the server to say it, too.
     await until(lambda: all(socket.fileno() == -1 for socket in sockets))

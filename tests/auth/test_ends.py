@@ -7,8 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,25 +17,10 @@ from tests.auth.mechanisms import Oidc
 from tests.auth.scenarios import SECRET, TOKEN, scram_server
 from tests.auth.server import GuardedServer
 from tests.auth.test_oidc import Waiting, with_callback
-from tests.driver.scripted import PATIENCE, silence
+from tests.support.server import serving, silence
+from tests.support.waiting import PATIENCE, until
 
 every_loop = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-
-
-@contextmanager
-def in_background(server: GuardedServer) -> Iterator[GuardedServer]:
-    """The server in a loop of another thread, which goes on when the client's loop ends."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
-    try:
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def authenticating() -> list[threading.Thread]:
@@ -53,14 +36,14 @@ def test_loop_ends_while_a_human_is_asked(run: Any) -> None:
 
     async def use(client: AsyncIOMotorClient, server: GuardedServer) -> None:
         finding = [client.db.c.find_one({"_id": 1}) for _ in range(3)]
-        await server.until(callback.begun.is_set)
+        await until(callback.begun.is_set)
         del finding
 
     async def use_again(client: AsyncIOMotorClient) -> None:
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
         await client.close()
 
-    with in_background(GuardedServer({"MONGODB-OIDC": Oidc(TOKEN)})) as server:
+    with serving(GuardedServer({"MONGODB-OIDC": Oidc(TOKEN)})) as server:
         client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri, **options)
         run(use(client, server))
         assert authenticating()
@@ -78,10 +61,10 @@ def test_loop_ends_while_a_human_is_asked(run: Any) -> None:
 def test_loop_ends_while_the_server_is_silent(run: Any) -> None:
     async def use(client: AsyncIOMotorClient, server: GuardedServer) -> None:
         finding = client.db.c.find_one()
-        await server.until(lambda: "saslContinue" in server.names)
+        await until(lambda: "saslContinue" in server.names)
         del finding
 
-    with in_background(scram_server("sha256")) as server:
+    with serving(scram_server("sha256")) as server:
         server.script("saslContinue", silence, silence, silence)
         run(use(AsyncIOMotorClient(server.uri, username="ann", password=SECRET), server))
         for thread in authenticating():
@@ -94,13 +77,13 @@ async def test_client_closed_while_a_human_is_asked() -> None:
     async with GuardedServer({"MONGODB-OIDC": Oidc(TOKEN)}) as server:
         client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri, **with_callback(callback, human=True))
         finding = asyncio.ensure_future(client.db.c.find_one())
-        await server.until(callback.begun.is_set)
+        await until(callback.begun.is_set)
         await client.close()
         with pytest.raises(Exception, match="after close"):
             await finding
-        await server.until(lambda: not server.peers)
+        await until(lambda: not server.peers)
         callback.released.set()
-        await server.until(lambda: not authenticating())
+        await until(lambda: not authenticating())
         assert not server.let_in
 
 
@@ -121,6 +104,7 @@ def test_process_ends_while_a_human_is_asked() -> None:
         from motor.motor_asyncio import AsyncIOMotorClient
         from tests.auth.mechanisms import Oidc
         from tests.auth.server import GuardedServer
+        from tests.support.waiting import until
 
         begun = threading.Event()
 
@@ -136,7 +120,7 @@ def test_process_ends_while_a_human_is_asked() -> None:
                     server.uri, authMechanism="MONGODB-OIDC", authMechanismProperties=properties
                 )
                 finding = asyncio.ensure_future(client.db.c.find_one())
-                await server.until(begun.is_set)
+                await until(begun.is_set)
                 finding.cancel()
                 client.close()
 
@@ -150,24 +134,25 @@ def test_loop_is_closed_under_it() -> None:
     """Without a word to the tasks that run in it: the thread sees that nobody will answer it."""
     printed = ended_process("""
         import asyncio, threading, warnings
-        from motor.driver.cmap import authentication
         from motor.motor_asyncio import AsyncIOMotorClient
         from tests.auth.scenarios import SECRET, scram_server
-        from tests.driver.scripted import silence
+        from tests.support.inside import module
+        from tests.support.server import silence
+        from tests.support.waiting import until
 
         warnings.simplefilter("ignore", ResourceWarning)
-        authentication._CLOSED_LOOP_INTERVAL = 0.01
+        module("authentication")._CLOSED_LOOP_INTERVAL = 0.01
 
         async def serve():
             server = scram_server("sha256")
             server.script("saslContinue", silence, silence)
-            await server.start()
+            await server.open()
             return server
 
         async def use(server):
             client = AsyncIOMotorClient(server.uri, username="ann", password=SECRET)
             finding = client.db.c.find_one()
-            await server.until(lambda: "saslContinue" in server.names)
+            await until(lambda: "saslContinue" in server.names)
             finding.cancel()
 
         server_loop, loop = asyncio.new_event_loop(), asyncio.new_event_loop()

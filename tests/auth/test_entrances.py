@@ -23,8 +23,8 @@ from motor.driver.operations.operation import Operation, Target
 from motor.driver.operations.run_command import RunCommand
 from tests.auth.scenarios import SECRET
 from tests.auth.shown import check, check_frames
-from tests.driver.conftest import ONCE
-from tests.driver.scripted import Action, ScriptedServer, close, reply
+from tests.support.fixtures import ONCE
+from tests.support.server import Action, ScriptedServer, close, reply
 
 CARRIERS = {"host", "command", "kms_providers", "kms_tls_options", "master_key", "key_material"}
 """The names of the parameters by which a secret may come."""

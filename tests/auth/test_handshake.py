@@ -19,9 +19,10 @@ import motor
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.auth.scenarios import SCENARIOS, Scenario
 from tests.auth.server import GuardedServer
-from tests.driver.conftest import Connect
-from tests.driver.scripted import answer
-from tests.wording import raised_by, said
+from tests.support.fixtures import Connect
+from tests.support.server import answer
+from tests.support.waiting import until
+from tests.support.wording import raised_by, said
 
 MOTOR = DriverInfo("Motor", motor.version, "asyncio")
 
@@ -89,7 +90,7 @@ async def introduced(client: Any, server: GuardedServer) -> dict[str, Any]:
     await client.db.c.find_one()
     await client.close()
     (said,) = [said for said in server.said.values() if any("find" in command for command in said)]
-    for greeting in server.greetings:
+    for greeting in server.introductions:
         if isinstance(client, AsyncIOMotorClient):
             assert greeting["client"] == said[0]["client"]
         assert len(bson.encode(greeting["client"])) <= _LIMIT
@@ -261,10 +262,10 @@ async def test_load_balanced() -> None:
 async def test_load_balanced_and_let_in(connect: Connect) -> None:
     scenario = SCENARIOS[0]
     async with scenario.server() as server:
-        server._hello |= {"serviceId": ObjectId(), "msg": "isdbgrid"}
+        server.fields |= {"serviceId": ObjectId(), "msg": "isdbgrid"}
         client = connect(f"mongodb://{server.address}/?loadBalanced=true", **scenario.options())
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
-        assert all(greeting["loadBalanced"] for greeting in server.greetings)
+        assert all(greeting["loadBalanced"] for greeting in server.introductions)
 
 
 async def test_no_load_balancer(connect: Connect) -> None:
@@ -282,7 +283,7 @@ async def test_monitors_carry_no_credentials(connect: Connect, scenario: Scenari
         client = connect(server, heartbeatFrequencyMS=20, **scenario.options())
         await client.db.c.find_one()
         monitoring = [said for said in server.said.values() if said not in server.working]
-        await server.until(lambda: all(len(said) > 3 for said in monitoring))
+        await until(lambda: all(len(said) > 3 for said in monitoring))
         assert monitoring
         for said in monitoring:
             for number, command in enumerate(said):

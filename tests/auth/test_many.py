@@ -13,9 +13,12 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure
 
 from tests.auth.scenarios import SCENARIOS, SECRET, Scenario, scram_server
 from tests.auth.test_ends import authenticating
-from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import at_rest, check_books, pool_of
-from tests.driver.scripted import Request, close, message, reply, silence
+from tests.support.fixtures import ONCE, Connect
+from tests.support.inside import at_rest, check_books, pool_of
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import close, reply, silence
+from tests.support.waiting import until
 
 ANN = {"username": "ann", "password": SECRET}
 
@@ -38,7 +41,7 @@ async def test_a_hundred_at_once(connect: Connect) -> None:
         await asyncio.gather(*(client.admin.command("ping") for _ in range(100)))
         assert len(server.let_in) == 100
         pool = pool_of(client)
-        await server.until(lambda: at_rest(pool))
+        await until(lambda: at_rest(pool))
         assert pool.size == 100
     assert threading.active_count() < 50
 
@@ -63,7 +66,7 @@ async def test_network_fails_at_every_step(connect: Connect, kerberos: Any, scen
             client = connect(server, **options)
             with pytest.raises(kind, match=server.address):
                 await client.db.c.find_one({"_id": 1})
-            await server.until(lambda: not authenticating())
+            await until(lambda: not authenticating())
             check_books(pool_of(client))
             assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
             await client.close()
@@ -91,8 +94,8 @@ async def test_cancelled_at_every_turn(connect: Connect) -> None:
                     await finding
             assert await client.db.c.find_one({"_id": turns}) == {"_id": turns}
             check_books(pool)
-        await server.until(lambda: at_rest(pool))
-        await server.until(lambda: not authenticating())
+        await until(lambda: at_rest(pool))
+        await until(lambda: not authenticating())
 
 
 async def test_some_are_refused_and_some_are_not(connect: Connect) -> None:
@@ -107,7 +110,7 @@ async def test_some_are_refused_and_some_are_not(connect: Connect) -> None:
         for number, outcome in enumerate(outcomes):
             assert outcome == {"_id": number} or isinstance(outcome, (OperationFailure, AutoReconnect))
         assert any(isinstance(outcome, OperationFailure) for outcome in outcomes)
-        server._scripts.clear()
+        server.unscript()
         for number in range(10):
             assert await client.db.c.find_one({"_id": number}) == {"_id": number}
         check_books(pool_of(client))

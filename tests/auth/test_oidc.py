@@ -16,9 +16,10 @@ from pymongo.errors import ConfigurationError, NetworkTimeout, OperationFailure
 from tests.auth.mechanisms import Oidc
 from tests.auth.scenarios import TOKEN, Tokens
 from tests.auth.server import GuardedServer
-from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import check_books, pool_of
-from tests.driver.scripted import reply
+from tests.support.fixtures import ONCE, Connect
+from tests.support.inside import check_books, pool_of
+from tests.support.server import reply
+from tests.support.waiting import until
 
 EXPIRED = {"ok": 0, "errmsg": "expired", "code": 391, "codeName": "ReauthenticationRequired"}
 
@@ -227,7 +228,7 @@ async def test_waiting_for_a_human_takes_no_thread_of_the_loop(connect: Connect)
     async with servers[0], servers[1], servers[2]:
         clients = [connect(server, **with_callback(callback, human=True)) for server in servers]
         finding = [asyncio.ensure_future(client.db.c.find_one({"_id": 1})) for client in clients for _ in range(2)]
-        await servers[0].until(lambda: len(callback.asked) == 3)
+        await until(lambda: len(callback.asked) == 3)
         busy = [loop.run_in_executor(None, threading.Event().wait, 0) for _ in range(40)]
         assert await asyncio.gather(*busy, asyncio.to_thread(lambda: True)) == [False] * 40 + [True]
         callback.released.set()
@@ -265,7 +266,7 @@ async def test_cancelled_while_a_human_is_asked(connect: Connect) -> None:
     async with server:
         client = connect(server, **with_callback(callback, human=True))
         finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-        await server.until(callback.begun.is_set)
+        await until(callback.begun.is_set)
         finding.cancel()
         with pytest.raises(asyncio.CancelledError):
             await finding

@@ -13,8 +13,8 @@ from pymongo.errors import ConfigurationError, OperationFailure
 from tests.auth.mechanisms import Aws, Gssapi, StubbedKerberos
 from tests.auth.scenarios import SECRET, TOKEN
 from tests.auth.server import Conversation, GuardedServer
-from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import check_books, pool_of
+from tests.support.fixtures import ONCE, Connect
+from tests.support.inside import check_books, pool_of
 
 ANN = {"authMechanism": "GSSAPI", "username": "ann@REALM.TEST", **ONCE}
 AWS = {"authMechanism": "MONGODB-AWS", **ONCE}

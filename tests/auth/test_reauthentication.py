@@ -15,9 +15,10 @@ from tests.auth.scenarios import SECRET, scram_server
 from tests.auth.server import GuardedServer
 from tests.auth.test_differential import without_chance
 from tests.auth.test_oidc import EXPIRED
-from tests.driver.conftest import Connect
-from tests.driver.inside import check_books, pool_of
-from tests.driver.scripted import close, reply, silence
+from tests.support.fixtures import Connect
+from tests.support.inside import check_books, pool_of
+from tests.support.server import close, reply, silence
+from tests.support.waiting import until
 
 EXPIRES = reply(EXPIRED)
 FIRST = {"ok": 1, "cursor": {"id": 5, "ns": "db.c", "firstBatch": [{"_id": 1}]}}
@@ -167,7 +168,7 @@ async def test_refused(connect: Connect) -> None:
         server.change = lambda answer: {**answer, "payload": b"v=A"} if answer.get("done") else answer
         with pytest.raises(OperationFailure, match="check that this is the server that you mean"):
             await find(client)
-        await server.until(lambda: not server.let_in & server.peers)
+        await until(lambda: not server.let_in & server.peers.keys())
         check_books(pool_of(client))
         server.change = lambda answer: answer
         assert await find(client) == {"_id": 1}

@@ -17,9 +17,10 @@ from tests.auth.scenarios import SCENARIOS, SECRET, TOKEN, Scenario, Tokens, eve
 from tests.auth.server import GuardedServer
 from tests.auth.shown import check, check_frames
 from tests.auth.test_oidc import with_callback
-from tests.driver.conftest import ONCE, Connect
-from tests.driver.inside import pool_of
-from tests.driver.scripted import Request, close, reply
+from tests.support.fixtures import ONCE, Connect
+from tests.support.inside import pool_of
+from tests.support.listener import Request
+from tests.support.server import close, reply
 
 pytestmark = pytest.mark.usefixtures("kerberos")
 

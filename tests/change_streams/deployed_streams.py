@@ -8,15 +8,15 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from tests.replica_set.errors import (
+from tests.support.replica_set.errors import (
     CURSOR_NOT_FOUND,
     INTERRUPTED_BY_STATE_CHANGE,
     NOT_PRIMARY_NO_SECONDARY_OK,
     CommandError,
 )
-from tests.replica_set.faults import Exchange
-from tests.replica_set.member import Member
-from tests.replica_set.scripted_set import Deployment
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.member import Member
+from tests.support.replica_set.scripted_set import Deployment
 
 RESUMABLE = ["ResumableChangeStreamError"]
 

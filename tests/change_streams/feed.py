@@ -11,7 +11,10 @@ from typing import Any
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from tests.driver.scripted import Action, Request, ScriptedServer, answer, message, reply
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, answer, failure
+from tests.support.waiting import until
 
 CURSOR_NOT_FOUND = 43
 NAMESPACE = "db.c"
@@ -29,11 +32,6 @@ def token(number: float) -> dict[str, Any]:
 def change(number: int) -> Change:
     """An insert of the document ``{"_id": number}``."""
     return {"_id": token(number), "operationType": "insert", "documentKey": {"_id": number}}
-
-
-def failure(code: int, *labels: str) -> Action:
-    """An error of the server."""
-    return reply({"ok": 0, "errmsg": f"error {code}", "code": code, "errorLabels": list(labels)})
 
 
 class Feed:
@@ -76,7 +74,11 @@ class Feed:
 
     async def until_waiting(self) -> None:
         """Wait until a getMore waits for a change."""
-        await self._server.until(lambda: any(peer.in_hand for peer in self._server.peers), "a getMore")
+        await until(self._is_waiting, "a getMore")
+
+    def _is_waiting(self) -> bool:
+        in_hand = (request for peer in self._server.peers for request in peer.in_hand)
+        return any(request.name == "getMore" for request in in_hand)
 
     async def __call__(self, request: Request) -> None:
         """Answer a command."""

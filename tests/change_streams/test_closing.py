@@ -8,11 +8,11 @@ import weakref
 
 import pytest
 
-from tests.api.listening import eventually
-from tests.change_streams.feed import failure, number_of, take
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import silence, when
-from tests.leaks import drivers_tasks
+from tests.change_streams.feed import number_of, take
+from tests.support.inside import at_rest, pool_of
+from tests.support.leaks import drivers_tasks
+from tests.support.server import failure, silence, when
+from tests.support.waiting import until
 
 ENOUGH = 5.0
 """Seconds in which what happens at once has happened. A getMore of these tests would wait for thirty."""
@@ -41,19 +41,19 @@ async def test_while_it_waits_for_a_change(server, connect, feed):
     assert server.names == ["aggregate", "getMore", "killCursors"]
     assert not feed.open
     assert not tasks()
-    await eventually(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_on_a_real_server(watched, commands):
     stream = await watched.watch(max_await_time_ms=60_000)
     waiter = asyncio.ensure_future(stream.next())
-    await eventually(lambda: "getMore" in commands.names)
+    await until(lambda: "getMore" in commands.names)
     await asyncio.wait_for(stream.close(), ENOUGH)
     assert await ended(waiter)
     assert commands.names == ["aggregate", "getMore", "killCursors"]
     assert not tasks()
     # The server ends the getMore as well: its connection is of use again.
-    await eventually(lambda: at_rest(pool_of(watched.database.client)))
+    await until(lambda: at_rest(pool_of(watched.database.client)))
 
 
 @pytest.mark.parametrize("readers", [2, 5])
@@ -78,7 +78,7 @@ async def test_a_loop_over_it_ends(server, connect, feed):
     reading = asyncio.ensure_future(read())
     await feed.until_waiting()
     feed.emit(1)
-    await server.until(lambda: seen == [1])
+    await until(lambda: seen == [1])
     await stream.close()
     await asyncio.wait_for(reading, ENOUGH)
 
@@ -89,11 +89,11 @@ async def test_while_it_is_opened(server, connect, feed):
     server.script("aggregate", when(answering, feed))
     stream = connect(server).db.c.watch()
     waiter = asyncio.ensure_future(stream.next())
-    await server.until(lambda: server.names == ["aggregate"])
+    await until(lambda: server.names == ["aggregate"])
     await asyncio.wait_for(stream.close(), ENOUGH)
     answering.set()
     assert await ended(waiter)
-    await server.until(lambda: server.names == ["aggregate", "killCursors"])
+    await until(lambda: server.names == ["aggregate", "killCursors"])
     assert not feed.open
 
 
@@ -101,7 +101,7 @@ async def test_while_it_is_opened_by_a_server_that_is_silent(server, connect, fe
     server.script("aggregate", silence)
     stream = connect(server).db.c.watch()
     waiter = asyncio.ensure_future(stream.next())
-    await server.until(lambda: server.names == ["aggregate"])
+    await until(lambda: server.names == ["aggregate"])
     await asyncio.wait_for(stream.close(), ENOUGH)
     assert await ended(waiter)
 
@@ -112,7 +112,7 @@ async def test_while_it_resumes(server, connect, feed):
     server.script("getMore", failure(43))
     server.script("aggregate", silence)
     waiter = asyncio.ensure_future(stream.next())
-    await server.until(lambda: server.names.count("aggregate") == 2)
+    await until(lambda: server.names.count("aggregate") == 2)
     await asyncio.wait_for(stream.close(), ENOUGH)
     assert await ended(waiter)
 
@@ -151,7 +151,7 @@ async def test_with_changes_that_were_not_read(server, connect, feed):
 async def test_the_future_of_close_need_not_be_awaited(server, connect, feed):
     stream = await connect(server).db.c.watch()
     stream.close()
-    await server.until(lambda: not feed.open)
+    await until(lambda: not feed.open)
 
 
 async def test_leaving_its_block_closes_it(server, connect, feed):
@@ -174,7 +174,7 @@ async def test_it_is_dropped(server, connect, feed):
     del stream
     gc.collect()
     assert gone() is None
-    await server.until(lambda: "killCursors" in server.names)
+    await until(lambda: "killCursors" in server.names)
     assert not feed.open
 
 
@@ -187,9 +187,9 @@ async def test_it_is_dropped_while_a_change_is_fetched(server, connect, feed):
         await asyncio.wait_for(stream.next(), 0.02)
     del stream
     gc.collect()
-    await server.until(lambda: not feed.open)
-    await eventually(lambda: not tasks())
-    await eventually(lambda: at_rest(pool_of(client)))
+    await until(lambda: not feed.open)
+    await until(lambda: not tasks())
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_its_client_is_closed(server, connect, feed):
@@ -201,7 +201,7 @@ async def test_its_client_is_closed(server, connect, feed):
     await asyncio.wait([waiter], timeout=ENOUGH)
     assert waiter.done()
     assert waiter.exception() is not None
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
     await stream.close()
     assert not tasks()
 

@@ -11,9 +11,10 @@ from pymongo.errors import PyMongoError
 
 from tests.change_streams.deployed_streams import Streams
 from tests.change_streams.feed import take
-from tests.replica_set.conftest import connect_motor, deploy, nothing_left, replica_set
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found, members
+from tests.support.replica_set.fixtures import connect_motor, deploy, nothing_left, replica_set
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found, members
+from tests.support.waiting import until
 
 __all__ = ["connect_motor", "deploy", "nothing_left", "replica_set"]
 

@@ -13,11 +13,13 @@ from pymongo.errors import PyMongoError
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.change_streams.cutting_proxy import CuttingProxy
+from tests.support.proxy import Break, Link, Proxy
 
 CHANGES = 20_000
 BATCH = 200
 RESTARTS_AT = (7_000, 14_000)
+ONE_IN = 40
+"""Of the server's messages one in so many is cut."""
 OPTIONS: dict[str, Any] = {"serverSelectionTimeoutMS": 20_000, "heartbeatFrequencyMS": 500}
 
 
@@ -65,15 +67,27 @@ class Watcher:
             self.seen.append(change["documentKey"]["_id"])
 
 
+class Brittle(Link):
+    """A connection that breaks at random, between two of the server's messages or in the midst of one."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+
+    def reply(self, message: bytes) -> bytes:
+        if self._dice.randrange(ONE_IN) == 0:
+            raise Break(message[: self._dice.randrange(len(message))])
+        return message
+
+
 @pytest.mark.parametrize("patience", [None, 0.01], ids=["patient", "impatient"])
 async def test_every_number_once_in_order(tmp_path: Path, patience: float | None) -> None:
     dice = random.Random(20)
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(motor.embedded.Server(path=tmp_path))
         port = server.port
-        async with CuttingProxy("127.0.0.1", port, dice, one_in=40) as proxy:
+        async with Proxy(port, link=lambda: Brittle(dice)) as proxy:
             writer = Writer(server.uri)
-            watcher = Watcher(f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true", patience)
+            watcher = Watcher(proxy.uri, patience)
             await writer.client.db.create_collection("numbers")
             stream = await opened(watcher.client.db.numbers.watch(max_await_time_ms=200))
             watching = asyncio.ensure_future(watcher.watch(stream))
@@ -100,7 +114,7 @@ async def opened(stream: Any) -> Any:
     return stream
 
 
-async def cut(proxy: CuttingProxy, dice: random.Random) -> None:
+async def cut(proxy: Proxy, dice: random.Random) -> None:
     """Break what is there, now and then."""
     while True:
         await asyncio.sleep(dice.random() * 0.2)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.api.families import in_every_family
-from tests.api.listening import eventually
 from tests.change_streams.feed import take
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import Request
+from tests.support.families import in_every_family
+from tests.support.inside import at_rest, pool_of
+from tests.support.listener import Request
+from tests.support.waiting import until
 
 CHANGES = 1500
 
@@ -58,7 +58,7 @@ async def test_given_up_at_random(collection):
         await writing
     assert seen == list(range(CHANGES))
     assert given_up > 20
-    await eventually(lambda: at_rest(pool_of(collection.database.client)))
+    await until(lambda: at_rest(pool_of(collection.database.client)))
 
 
 async def test_wait_for(watched):
@@ -98,7 +98,7 @@ async def test_one_reader_after_the_other(server, connect, feed):
             await asyncio.wait([reading])
             assert reading.cancelled()
         reading = asyncio.ensure_future(read(stream))
-        await server.until(lambda: len(seen) == 999)
+        await until(lambda: len(seen) == 999)
         reading.cancel()
     assert seen == list(range(1, 1000))
 
@@ -127,7 +127,7 @@ async def test_given_up_while_it_is_opened(server, connect, feed):
     server.script("aggregate", open_and_wait)
     stream = connect(server).db.c.watch()
     opening = asyncio.ensure_future(stream.next())
-    await server.until(lambda: server.names == ["aggregate"])
+    await until(lambda: server.names == ["aggregate"])
     opening.cancel()
     await asyncio.wait([opening])
     feed.emit(1)
@@ -135,7 +135,7 @@ async def test_given_up_while_it_is_opened(server, connect, feed):
     assert (await asyncio.wait_for(stream.next(), 5))["documentKey"] == {"_id": 1}
     assert server.names.count("aggregate") == 1
     await stream.close()
-    await server.until(lambda: not feed.open)
+    await until(lambda: not feed.open)
 
 
 async def test_given_up_while_it_resumes(server, connect, feed):
@@ -154,7 +154,7 @@ async def test_given_up_while_it_resumes(server, connect, feed):
             except asyncio.CancelledError:
                 change = await stream.next()
             assert change["documentKey"] == {"_id": number}
-    await server.until(lambda: not feed.open)
+    await until(lambda: not feed.open)
 
 
 async def test_two_tasks_read_one_stream(watched):

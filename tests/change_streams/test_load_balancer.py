@@ -9,9 +9,10 @@ import pytest
 
 from tests.change_streams.deployed_streams import Streams
 from tests.change_streams.feed import take
-from tests.driver.inside import generation_of, pool_of
-from tests.replica_set.conftest import connect_motor, deploy, load_balancer, nothing_left
-from tests.replica_set.scripted_set import LoadBalancer, until
+from tests.support.inside import generation_of, pool_of
+from tests.support.replica_set.fixtures import connect_motor, deploy, load_balancer, nothing_left
+from tests.support.replica_set.scripted_set import LoadBalancer
+from tests.support.waiting import until
 
 __all__ = ["connect_motor", "deploy", "load_balancer", "nothing_left"]
 

@@ -7,7 +7,8 @@ import threading
 from typing import Any
 
 from tests.change_streams.feed import take
-from tests.driver.inside import at_rest, pool_of
+from tests.support.inside import at_rest, pool_of
+from tests.support.waiting import until
 
 STREAMS = 200
 
@@ -17,7 +18,7 @@ async def test_quiet_streams_leave_the_loop_free(server, connect, feed):
     threads = threading.active_count()
     streams = [client.db.c.watch() for _ in range(STREAMS)]
     waiting = [asyncio.ensure_future(stream.next()) for stream in streams]
-    await server.until(lambda: server.names.count("getMore") == STREAMS)
+    await until(lambda: server.names.count("getMore") == STREAMS)
     assert threading.active_count() == threads
     assert pool_of(client).size <= STREAMS + 1
 
@@ -32,7 +33,7 @@ async def test_quiet_streams_leave_the_loop_free(server, connect, feed):
     assert [change["documentKey"]["_id"] for change in changes] == [1] * STREAMS
     await asyncio.gather(*(stream.close() for stream in streams))
     assert not feed.open
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def steps_of_others(seconds: float) -> int:
@@ -67,7 +68,7 @@ async def test_more_streams_than_connections(server, connect, feed):
     client = connect(server, maxPoolSize=3)
     streams = [client.db.c.watch() for _ in range(10)]
     waiting = [asyncio.ensure_future(take(stream, 2)) for stream in streams]
-    await server.until(lambda: len(feed.open) == 10)
+    await until(lambda: len(feed.open) == 10)
     feed.emit(1, 2)
     assert await asyncio.gather(*waiting) == [[1, 2]] * 10
     assert server.most_open <= 5

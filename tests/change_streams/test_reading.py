@@ -13,10 +13,10 @@ from pymongo.read_concern import ReadConcern
 from tornado import gen
 
 from motor.core import AgnosticChangeStream
-from tests.api.families import in_every_family
-from tests.api.listening import eventually
 from tests.change_streams.feed import take
-from tests.leaks import drivers_tasks
+from tests.support.families import in_every_family
+from tests.support.leaks import drivers_tasks
+from tests.support.waiting import until
 
 
 @in_every_family
@@ -221,7 +221,7 @@ async def test_a_change_without_its_id_that_a_server_lets_pass(server, connect, 
     with pytest.raises(InvalidOperation, match="resume token is missing"):
         await stream.next()
     assert not stream.alive
-    await eventually(lambda: not feed.open)
+    await until(lambda: not feed.open)
 
 
 async def test_an_error_of_the_server(watched):

@@ -10,9 +10,9 @@ from pymongo import AsyncMongoClient
 from pymongo.common import MIN_SUPPORTED_WIRE_VERSION
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 
-from tests.change_streams.feed import START, Feed, failure, take, token
+from tests.change_streams.feed import START, Feed, take, token
 from tests.differential.conftest import REFERENCE
-from tests.driver.scripted import ScriptedServer, close
+from tests.support.server import ScriptedServer, close, failure
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 

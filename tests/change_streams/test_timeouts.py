@@ -11,10 +11,10 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.api.listening import eventually
 from tests.change_streams.feed import take, token
 from tests.change_streams.test_giving_up import CHANGES, write
-from tests.driver.inside import at_rest, pool_of
+from tests.support.inside import at_rest, pool_of
+from tests.support.waiting import until
 
 
 async def timed_out(call: Any) -> None:
@@ -43,7 +43,7 @@ async def test_timeout_ms_ends_the_call_only(uri, db):
         assert await take(stream, 1) == [1]
         await timed_out(stream.next())
         assert stream.alive
-    await eventually(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     client.close()
 
 
@@ -58,7 +58,7 @@ async def test_it_resumes_from_where_it_was(server, connect, feed):
     assert await take(stream, 1) == [2]
     assert feed.stages()[-1] in ({}, {"resumeAfter": token(1.5)})
     await stream.close()
-    await server.until(lambda: not feed.open, "the end of both cursors")
+    await until(lambda: not feed.open, "the end of both cursors")
 
 
 async def test_no_cursor_is_left_by_many_timeouts(server, connect, feed):
@@ -70,10 +70,10 @@ async def test_no_cursor_is_left_by_many_timeouts(server, connect, feed):
         await asyncio.sleep(0.005)
     feed.emit(1)
     assert await take(stream, 1) == [1]
-    await server.until(lambda: len(feed.open) == 1, "the end of every cursor but the last")
+    await until(lambda: len(feed.open) == 1, "the end of every cursor but the last")
     await stream.close()
     assert not feed.open
-    await eventually(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_the_limit_of_one_caller_is_not_the_next_ones(server, connect, feed):
@@ -86,7 +86,7 @@ async def test_the_limit_of_one_caller_is_not_the_next_ones(server, connect, fee
     feed.emit(1)
     assert (await waiting)["documentKey"] == {"_id": 1}
     await stream.close()
-    await server.until(lambda: not feed.open)
+    await until(lambda: not feed.open)
 
 
 async def test_nothing_is_missed(watched):
@@ -108,7 +108,7 @@ async def test_nothing_is_missed(watched):
         await writing
     assert seen == list(range(CHANGES))
     assert timeouts
-    await eventually(lambda: at_rest(pool_of(watched.database.client)))
+    await until(lambda: at_rest(pool_of(watched.database.client)))
 
 
 async def test_how_long_the_server_waits(watched, commands):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pymongo.uri_parser import parse_uri
 
-from motor.driver.execution import exchange
 from motor.driver.wire import compression
 from tests.compression.watched import Watched
+from tests.support.inside import module, replace
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def target(uri) -> int:
 def compressing(monkeypatch) -> Watched:
     """What is compressed."""
     watched = Watched(compression.compress)
-    monkeypatch.setattr(exchange, "compress", watched)
+    replace(monkeypatch, "exchange.compress", watched)
     return watched
 
 
 @pytest.fixture
 def expanding(monkeypatch) -> Watched:
     """What is expanded."""
-    watched = Watched(compression.decompress)
-    monkeypatch.setattr(compression, "decompress", watched)
+    watched = Watched(module("compression").decompress)
+    replace(monkeypatch, "compression.decompress", watched)
     return watched

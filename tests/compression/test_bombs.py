@@ -15,12 +15,12 @@ from pymongo.errors import AutoReconnect, ProtocolError
 
 from motor.driver.wire.compression import decompress
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.compression.envelope import CODECS, NUMBERS, OP_COMPRESSED, PREFIX, envelope, wrap, zstd
 from tests.compression.proxy import CompressingProxy
-from tests.driver.inside import at_rest, check_books, pool_of
-from tests.driver.scripted import until
-from tests.safety.messages import HEADER, OP_MSG
-from tests.tls.loops import on_every_loop
+from tests.support.envelope import CODECS, NUMBERS, OP_COMPRESSED, PREFIX, envelope, wrap, zstd
+from tests.support.inside import at_rest, check_books, pool_of
+from tests.support.loops import on_every_loop
+from tests.support.messages import HEADER, OP_MSG
+from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
 LIMIT = 48_000_000

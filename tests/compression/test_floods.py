@@ -9,12 +9,13 @@ from pymongo.cursor import CursorType
 from pymongo.errors import ProtocolError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.compression.envelope import wrap
 from tests.compression.proxy import CompressingProxy
-from tests.driver.inside import at_rest, check_books, pool_of
-from tests.driver.scripted import ScriptedServer, answer, message, send, until
-from tests.safety.messages import MORE_TO_COME, flags_of
-from tests.tls.loops import on_every_loop
+from tests.support.envelope import wrap
+from tests.support.inside import at_rest, check_books, connections, pool_of, streamed
+from tests.support.loops import on_every_loop
+from tests.support.messages import MORE_TO_COME, flags_of, message
+from tests.support.server import ScriptedServer, answer, send
+from tests.support.waiting import until
 
 SMALL, LARGE = 1000, 400_000
 """Bytes of text that are expanded on the loop, and in a thread."""
@@ -67,9 +68,9 @@ async def test_streamed_replies_wait_as_they_came(target, expanding, size):
         for number in range(1, 4):
             found.append(await cursor.next())
             assert expanding.calls == before + number
-        (connection,) = (one for one in pool_of(client)._open if one.streaming)
-        assert len(connection._streamed) == len(held) - 3
-        assert sum(len(body) for *_, body in connection._streamed) < 20_000
+        (connection,) = (one for one in connections(pool_of(client)) if one.streaming)
+        assert len(streamed(connection)) == len(held) - 3
+        assert sum(len(body) for *_, body in streamed(connection)) < 20_000
         found += await cursor.to_list()
         assert found == documents
         await client.drop_database(database.name)

@@ -17,11 +17,11 @@ from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.compression.envelope import wrap
 from tests.compression.proxy import CompressingProxy
-from tests.driver.scripted import until
-from tests.tls.loops import on_every_loop
-from tests.wording import raised_by, said
+from tests.support.envelope import wrap
+from tests.support.loops import on_every_loop
+from tests.support.waiting import until
+from tests.support.wording import raised_by, said
 
 COMPRESSORS = ("snappy", "zlib", "zstd")
 
@@ -191,7 +191,7 @@ def _warnings_of(make: Callable[..., Any], uri: str, **options: Any) -> list[tup
 
 
 @pytest.mark.parametrize("compressors", ["lzma", "zlib,lzma,snappy,bz2", "snappy", "zstd", "snappy,zstd,zlib"])
-@pytest.mark.parametrize("without", [[], ["snappy", "backports.zstd", "backports", "compression.zstd"]])
+@pytest.mark.parametrize("without", [[], ["snappy", "backports.zstd", "backports", "compression.zstd", "compression"]])
 def test_warnings(monkeypatch, compressors, without):
     """A compressor that nobody knows, or whose package is missing: PyMongo's warning, and it is not asked for."""
     for module in without:

@@ -17,9 +17,9 @@ from motor.driver.timeouts import LATE_TIMER_GRACE
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from tests.compression.proxy import CompressingProxy
 from tests.compression.watched import Watched
-from tests.driver.inside import at_rest, check_books, pool_of
-from tests.driver.scripted import PATIENCE, until
-from tests.tls.loops import on_every_loop
+from tests.support.inside import at_rest, check_books, connections, pool_of
+from tests.support.loops import on_every_loop
+from tests.support.waiting import PATIENCE, until
 
 LARGE = "0123456789" * 100_000
 SMALL = "x"
@@ -142,7 +142,7 @@ async def test_a_reply_that_is_being_expanded_is_not_late(target, expanding):
         expanding.hold()
         finding = asyncio.ensure_future(collection.find_one({"_id": "large"}))
         await _at_work(expanding)
-        (connection,) = pool_of(collection.database.client)._open
+        (connection,) = connections(pool_of(collection.database.client))
         connection.time_out()
         await asyncio.sleep(3 * LATE_TIMER_GRACE)
         assert not connection.closed

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.driver.scripted import PATIENCE
+from tests.support.waiting import PATIENCE
 
 
 class Watched:

@@ -7,18 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from tests.api.listening import Commands
-from tests.cursors.holder import Holder
-from tests.driver.conftest import Connect, connect, server
-from tests.driver.scripted import ScriptedServer
-
-__all__ = ["Connect", "connect", "server"]
-
-
-@pytest.fixture
-def commands() -> Commands:
-    """What the client of `numbers` has sent."""
-    return Commands()
+from tests.support.cursors import Holder
+from tests.support.events import Commands
+from tests.support.server import ScriptedServer
 
 
 @pytest.fixture

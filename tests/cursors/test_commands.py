@@ -11,9 +11,10 @@ from bson.int64 import Int64
 from pymongo.errors import InvalidOperation, OperationFailure
 
 from motor.core import AgnosticCommandCursor
-from tests.cursors.holder import Holder
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import Request, message
+from tests.support.cursors import Holder
+from tests.support.inside import at_rest, pool_of
+from tests.support.listener import Request
+from tests.support.messages import message
 
 LISTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "list_indexes": ("listIndexes", lambda client: client.db.c.list_indexes()),

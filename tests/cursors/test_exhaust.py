@@ -10,10 +10,13 @@ import pytest
 from pymongo import CursorType
 from pymongo.errors import AutoReconnect, InvalidOperation, OperationFailure
 
-from tests.api.families import ASYNCIO, UVLOOP, in_thread
-from tests.cursors.holder import EXHAUST_ALLOWED, MORE_TO_COME, OWN_REQUEST_ID, Holder, failure
-from tests.driver.inside import at_rest, generation_of, pool_of
-from tests.driver.scripted import Action, Request, ScriptedServer, message, silence
+from tests.support.cursors import Holder
+from tests.support.families import ASYNCIO, UVLOOP, in_thread
+from tests.support.inside import at_rest, connections, generation_of, pool_of, streamed
+from tests.support.listener import Request
+from tests.support.messages import EXHAUST_ALLOWED, MORE_TO_COME, OWN_REQUEST_ID, message
+from tests.support.server import Action, ScriptedServer, failure, silence
+from tests.support.waiting import until
 
 EXHAUST: dict[str, Any] = {"cursor_type": CursorType.EXHAUST}
 
@@ -92,7 +95,7 @@ async def test_its_connection_is_its_own(server, connect, streaming):
     own = server.requests[0].peer
     assert all(request.peer is not own for request in server.requests if request.name == "ping")
     assert len(await cursor.to_list()) == 25
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: at_rest(pool))
     before = server.opened
     await asyncio.gather(*(client.admin.command("ping") for _ in range(pool.size)))
     assert server.opened == before
@@ -124,8 +127,8 @@ async def test_closed_early(server, connect, how):
     else:
         del cursor
         gc.collect()
-    await server.until(lambda: peer not in server.peers, "the end of the connection")
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: peer not in server.peers, "the end of the connection")
+    await until(lambda: at_rest(pool))
     assert server.names == ["find", "getMore"]
     assert generation_of(pool) == 0
     assert (await client.admin.command("ping"))["ok"] == 1
@@ -152,7 +155,7 @@ async def test_closed_while_it_waits(server, connect):
     await asyncio.wait_for(cursor.close(), 5)
     waiting.cancel()
     await asyncio.wait([waiting])
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     assert not cursor.alive
 
 
@@ -200,7 +203,7 @@ async def test_closed_after_who_waited_was_cancelled(server, connect, streamed):
         await cursor.next()
     pool = pool_of(client)
     waiting = asyncio.ensure_future(cursor.next())
-    await server.until(lambda: "getMore" in server.names)
+    await until(lambda: "getMore" in server.names)
     await asyncio.sleep(0.01)
     waiting.cancel()
     await asyncio.wait([waiting])
@@ -208,8 +211,8 @@ async def test_closed_after_who_waited_was_cancelled(server, connect, streamed):
     assert cursor.alive
     await cursor.close()
     peer = server.requests[0].peer
-    await server.until(lambda: peer not in server.peers, "the end of the connection")
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: peer not in server.peers, "the end of the connection")
+    await until(lambda: at_rest(pool))
     assert generation_of(pool) == 0
     assert (await client.admin.command("ping"))["ok"] == 1
 
@@ -231,13 +234,13 @@ def test_a_slow_reader(family):
             while sent != holder.sent:
                 sent = holder.sent
                 await asyncio.sleep(0.1)
-            (own,) = (connection for connection in pool_of(client)._open if connection.streaming)
-            assert len(own._streamed) <= 2
+            (own,) = (connection for connection in connections(pool_of(client)) if connection.streaming)
+            assert len(streamed(own)) <= 2
             assert sent < 40
             assert len(await cursor.to_list()) == 235
             assert holder.sent == 60
             client.close()
-            await server.until(lambda: not server.peers)
+            await until(lambda: not server.peers)
 
     in_thread(lambda: family.run(main))
 
@@ -257,7 +260,7 @@ def test_small_batches_to_a_slow_reader(family):
                     await asyncio.sleep(0.001)
             assert found == list(range(5000))
             client.close()
-            await server.until(lambda: not server.peers)
+            await until(lambda: not server.peers)
 
     in_thread(lambda: family.run(main))
 
@@ -291,7 +294,7 @@ async def test_an_old_mongos(connect):
             await client.db.c.find(**EXHAUST).to_list()
         assert server.names == []
         client.close()
-        await server.until(lambda: not server.peers)
+        await until(lambda: not server.peers)
 
 
 async def test_on_a_real_server(numbers, commands):

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from tests.api.families import ASYNCIO, UVLOOP, in_thread
-from tests.cursors.holder import Holder
-from tests.driver.scripted import ScriptedServer
+from tests.support.cursors import Holder
+from tests.support.families import ASYNCIO, UVLOOP, in_thread
+from tests.support.loops import ticking
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 PIECE = 256 * 1024
 """Bytes of BSON, of which each costs a turn at least."""
-
-
-class Ticker:
-    """Counts the turns that another task has."""
-
-    def __init__(self) -> None:
-        self.turns = 0
-
-    async def run(self) -> None:
-        while True:
-            self.turns += 1
-            await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def ticking() -> AsyncIterator[Ticker]:
-    ticker = Ticker()
-    task = asyncio.ensure_future(ticker.run())
-    await asyncio.sleep(0)
-    yield ticker
-    task.cancel()
-    await asyncio.wait([task])
 
 
 async def by_async_for(cursor: Any) -> int:
@@ -69,7 +47,7 @@ def test_large_batches(family, way, ahead):
                 assert await READS[way](client.db.c.find().read_ahead(ahead)) == 12_000
             assert ticker.turns > 12_000_000 / PIECE
             client.close()
-            await server.until(lambda: not server.peers)
+            await until(lambda: not server.peers)
 
     in_thread(lambda: family.run(main))
 

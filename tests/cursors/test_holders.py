@@ -9,10 +9,18 @@ import pytest
 from pymongo.errors import AutoReconnect, CursorNotFound
 from pymongo.read_preferences import ReadPreference
 
-from tests.driver.inside import topology_of
-from tests.replica_set.conftest import connect_motor, deploy, load_balancer, nothing_left, replica_set, sharded_cluster
-from tests.replica_set.scripted_set import Deployment, LoadBalancer, ReplicaSet, ShardedCluster, until
-from tests.replica_set.seen import found
+from tests.support.inside import topology_of
+from tests.support.replica_set.fixtures import (
+    connect_motor,
+    deploy,
+    load_balancer,
+    nothing_left,
+    replica_set,
+    sharded_cluster,
+)
+from tests.support.replica_set.scripted_set import Deployment, LoadBalancer, ReplicaSet, ShardedCluster
+from tests.support.replica_set.seen import found
+from tests.support.waiting import until
 
 __all__ = ["connect_motor", "deploy", "load_balancer", "nothing_left", "replica_set", "sharded_cluster"]
 

@@ -10,7 +10,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, InvalidOperation
 
-from tests.api.listening import eventually
+from tests.support.waiting import until
 
 Open = Callable[[Any], Any]
 
@@ -119,7 +119,7 @@ async def test_closed_early(numbers, commands):
     cursor = numbers.aggregate_raw_batches(PIPELINE, batchSize=2)
     await cursor.next()
     del cursor
-    await eventually(lambda: commands.names.count("killCursors") == 2)
+    await until(lambda: commands.names.count("killCursors") == 2)
 
 
 async def test_rewind(numbers):

@@ -14,11 +14,11 @@ from pymongo import CursorType
 from pymongo.errors import AutoReconnect, CursorNotFound, NetworkTimeout, OperationFailure, PyMongoError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.api.listening import eventually
-from tests.cursors.holder import Holder, failure
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import close, silence
-from tests.leaks import drivers_tasks
+from tests.support.cursors import Holder
+from tests.support.inside import at_rest, pool_of
+from tests.support.leaks import drivers_tasks
+from tests.support.server import close, failure, silence
+from tests.support.waiting import until
 
 MOMENT = 0.02
 """Seconds in which something happens that is about to happen, if it is to be shown that nothing happens."""
@@ -39,7 +39,7 @@ async def test_the_next_batch_is_on_its_way(server, connect, holder, latency):
     for read in range(40):
         assert await cursor.next() == {"_id": read}
         expected = min(read // 10 + 1, 3)
-        await server.until(lambda expected=expected: server.names.count("getMore") == expected)
+        await until(lambda expected=expected: server.names.count("getMore") == expected)  # type: ignore[misc]
     assert server.names == ["find", "getMore", "getMore", "getMore"]
 
 
@@ -55,7 +55,7 @@ async def test_a_batch_ahead_at_most(server, connect, holder):
     """However long the application takes."""
     cursor = connect(server).db.c.find().read_ahead()
     await cursor.next()
-    await server.until(lambda: holder.sent == 2)
+    await until(lambda: holder.sent == 2)
     await asyncio.sleep(MOMENT)
     assert server.names == ["find", "getMore"]
     most = 0
@@ -121,7 +121,7 @@ async def test_for_a_whole_client(server, connect, holder):
     for cursor in (collection.find(), collection.aggregate([]), collection.find_raw_batches()):
         server.requests.clear()
         await cursor.next()
-        await server.until(lambda: server.names.count("getMore") == 1)
+        await until(lambda: server.names.count("getMore") == 1)
         await cursor.close()
     server.requests.clear()
     cursor = collection.find().read_ahead(False)
@@ -134,7 +134,7 @@ async def test_for_a_whole_client(server, connect, holder):
 async def test_a_clone_reads_ahead_as_well(server, connect, holder):
     cursor = connect(server).db.c.find().read_ahead().clone()
     await cursor.next()
-    await server.until(lambda: server.names == ["find", "getMore"])
+    await until(lambda: server.names == ["find", "getMore"])
     await cursor.close()
 
 
@@ -191,7 +191,7 @@ async def test_a_limit_that_one_large_batch_reaches(server, connect):
     for ahead in (False, True):
         server.requests.clear()
         found = await connect(server).db.c.find(limit=1000).read_ahead(ahead).to_list()
-        await server.until(lambda: not holder.open)
+        await until(lambda: not holder.open)
         assert (len(found), server.names) == (1000, ["find", "killCursors"])
 
 
@@ -204,9 +204,9 @@ async def test_it_ends_early(server, connect, holder, way, arrived):
         holder.latency = 0.02
     cursor: Any = client.db.c.find().read_ahead()
     await cursor.next()
-    await server.until(lambda: server.names.count("getMore") == 1)
+    await until(lambda: server.names.count("getMore") == 1)
     if arrived:
-        await server.until(lambda: holder.sent == 2)
+        await until(lambda: holder.sent == 2)
         await asyncio.sleep(MOMENT)
     if way == "close":
         await cursor.close()
@@ -219,19 +219,19 @@ async def test_it_ends_early(server, connect, holder, way, arrived):
         gc.collect()
     else:
         cursor.rewind()
-    await server.until(lambda: holder.killed, "the end of the cursor")
+    await until(lambda: holder.killed, "the end of the cursor")
     await asyncio.sleep(MOMENT)
     assert holder.killed == [1]
     assert server.names.count("getMore") == 1
-    await server.until(lambda: at_rest(pool_of(client)))
-    await eventually(lambda: not [task for task in drivers_tasks() if "read-ahead" in task.get_name()])
+    await until(lambda: at_rest(pool_of(client)))
+    await until(lambda: not [task for task in drivers_tasks() if "read-ahead" in task.get_name()])
 
 
 async def test_what_has_come_can_be_read_after_close(server, connect, holder):
     """As without it: the documents of the batch that was being read, and not those of the next."""
     cursor = connect(server).db.c.find().read_ahead()
     await cursor.next()
-    await server.until(lambda: holder.sent == 2)
+    await until(lambda: holder.sent == 2)
     await cursor.close()
     assert [document["_id"] for document in await cursor.to_list()] == list(range(1, 10))
 
@@ -240,7 +240,7 @@ async def test_close_does_not_wait_for_the_batch_ahead(server, connect, holder):
     server.script("getMore", silence)
     cursor = connect(server).db.c.find().read_ahead()
     await cursor.next()
-    await server.until(lambda: server.names.count("getMore") == 1)
+    await until(lambda: server.names.count("getMore") == 1)
     await asyncio.wait_for(cursor.close(), 5)
     assert holder.killed == [1]
 
@@ -252,7 +252,7 @@ async def test_cancelled_while_it_waits_for_the_batch_ahead(server, connect, hol
     server.script("getMore", silence)
     cursor = client.db.c.find().read_ahead()
     reading = asyncio.ensure_future(cursor.to_list())
-    await server.until(lambda: server.names.count("getMore") == 1)
+    await until(lambda: server.names.count("getMore") == 1)
     for _ in range(turns):
         await asyncio.sleep(0)
     reading.cancel()
@@ -262,7 +262,7 @@ async def test_cancelled_while_it_waits_for_the_batch_ahead(server, connect, hol
     assert not holder.killed
     del cursor, reading
     gc.collect()
-    await server.until(lambda: holder.killed)
+    await until(lambda: holder.killed)
     await asyncio.sleep(MOMENT)
     assert holder.killed == [1]
 
@@ -301,7 +301,7 @@ async def test_an_error_that_nobody_waits_for(server, connect, holder):
     server.script("getMore", failure(2))
     cursor = connect(server).db.c.find().read_ahead()
     await cursor.next()
-    await server.until(lambda: server.names.count("getMore") == 1)
+    await until(lambda: server.names.count("getMore") == 1)
     await asyncio.sleep(MOMENT)
     await cursor.close()
     assert len(await cursor.to_list()) == 9
@@ -321,7 +321,7 @@ async def test_a_time_limit(server, connect, holder):
     assert not cursor.alive
     with pytest.raises(NetworkTimeout):
         await cursor.to_list()
-    await server.until(lambda: holder.killed)
+    await until(lambda: holder.killed)
     assert holder.killed == [1]
 
 
@@ -330,7 +330,7 @@ async def test_its_client_is_closed(server, connect, holder):
     server.script("getMore", silence)
     cursor = client.db.c.find().read_ahead()
     await cursor.next()
-    await server.until(lambda: server.names.count("getMore") == 1)
+    await until(lambda: server.names.count("getMore") == 1)
     client.close()
     with pytest.raises(PyMongoError):
         await cursor.to_list()
@@ -353,5 +353,5 @@ async def test_on_a_real_server(uri, numbers):
 
     stops = list(itertools.chain(range(1, 60, 3), [500] * 5))
     assert await asyncio.gather(*map(some, stops)) == [list(range(stop)) for stop in stops]
-    await eventually(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     client.close()

@@ -12,8 +12,10 @@ from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import AutoReconnect, InvalidOperation, PyMongoError
 
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import Request, close, reply, silence, when
+from tests.support.inside import at_rest, pool_of
+from tests.support.listener import Request
+from tests.support.server import close, reply, silence, when
+from tests.support.waiting import until
 
 CURSORS: dict[str, Callable[..., Any]] = {
     "find": lambda collection, **options: collection.find(**options),
@@ -42,7 +44,7 @@ async def test_cancelled_while_it_waits(server, connect, holder, kind, command, 
             found.append(reading.result())
     found += [document async for document in cursor]
     assert found == holder.documents
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_cancelled_to_list(server, connect, holder):
@@ -51,7 +53,7 @@ async def test_cancelled_to_list(server, connect, holder):
     server.script("getMore", holder, when(release, holder))
     cursor = connect(server).db.c.find()
     reading = cursor.to_list()
-    await server.until(lambda: server.names.count("getMore") == 2)
+    await until(lambda: server.names.count("getMore") == 2)
     reading.cancel()
     await asyncio.wait([reading])
     release.set()
@@ -70,7 +72,7 @@ async def test_one_of_several_readers_is_cancelled(server, connect, holder):
             found.append(document)  # noqa: PERF401  # others see it at once
 
     readers = [asyncio.ensure_future(read()) for _ in range(3)]
-    await server.until(lambda: "getMore" in server.names)
+    await until(lambda: "getMore" in server.names)
     readers[0].cancel()
     await asyncio.wait(readers[:1])
     release.set()
@@ -88,13 +90,13 @@ async def test_cancelled_in_an_explicit_session(server, connect, holder):
         for _ in range(10):
             await cursor.next()
         reading = asyncio.ensure_future(cursor.next())
-        await server.until(lambda: "getMore" in server.names)
+        await until(lambda: "getMore" in server.names)
         reading.cancel()
         await asyncio.wait([reading])
         for _ in range(2):
             with pytest.raises(InvalidOperation, match="cancelled"):
                 await cursor.next()
-        await server.until(lambda: holder.killed)
+        await until(lambda: holder.killed)
     (killing,) = [request for request in server.requests if request.name == "killCursors"]
     (finding,) = [request for request in server.requests if request.name == "find"]
     assert killing.command.get("lsid") != finding.command["lsid"]
@@ -110,7 +112,7 @@ async def test_left_in_a_session(server, connect, holder, kind):
         async with session.start_transaction():
             await asyncio.sleep(0.01)
             await client.db.c.insert_one({}, session=session)
-    await server.until(lambda: holder.killed)
+    await until(lambda: holder.killed)
     (killing,) = [request for request in server.requests if request.name == "killCursors"]
     assert "txnNumber" not in killing.command
     (inserting,) = [request for request in server.requests if request.name == "insert"]

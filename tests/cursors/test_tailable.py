@@ -10,9 +10,9 @@ from pymongo import CursorType
 from pymongo.errors import InvalidOperation, OperationFailure
 
 from motor.motor_asyncio import AsyncIOMotorCollection
-from tests.api.listening import eventually
-from tests.cursors.holder import failure
-from tests.driver.inside import at_rest, pool_of
+from tests.support.inside import at_rest, pool_of
+from tests.support.server import failure
+from tests.support.waiting import until
 
 TAILABLE: dict[str, Any] = {"cursor_type": CursorType.TAILABLE}
 AWAIT: dict[str, Any] = {"cursor_type": CursorType.TAILABLE_AWAIT}
@@ -159,12 +159,12 @@ async def test_closed_while_it_waits(capped, commands):
     for _ in range(3):
         await cursor.next()
     waiting = asyncio.ensure_future(cursor.next())
-    await eventually(lambda: "getMore" in commands.names)
+    await until(lambda: "getMore" in commands.names)
     await asyncio.wait_for(cursor.close(), 5)
     await asyncio.wait([waiting], timeout=5)
     assert isinstance(waiting.exception(), StopAsyncIteration)
     assert commands.names.count("killCursors") == 1
-    await eventually(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_given_up_while_it_waits(capped, commands):
@@ -178,4 +178,4 @@ async def test_given_up_while_it_waits(capped, commands):
     assert (await cursor.next())["_id"] == "late"
     assert commands.names.count("getMore") == 1
     await cursor.close()
-    await eventually(lambda: at_rest(pool_of(capped.database.client)))
+    await until(lambda: at_rest(pool_of(capped.database.client)))

@@ -22,8 +22,9 @@ from pymongo import monitoring
 from motor.driver.wire.batch import LARGE_REPLY, PIECE, SMALL_REPLY
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.cursors.test_states import undecodable
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import reply
+from tests.support.inside import at_rest, pool_of
+from tests.support.server import reply
+from tests.support.waiting import until
 
 COUNT = 400
 """In two batches."""
@@ -204,11 +205,11 @@ async def test_cancelled_while_a_reply_is_decoded_for_a_listener(server, connect
     await asyncio.wait([reading])
     assert reading.cancelled()
     assert not listener.replies
-    await server.until(lambda: "killCursors" in server.names)
+    await until(lambda: "killCursors" in server.names)
     (killing,) = [request for request in server.requests if request.name == "killCursors"]
     assert killing.command["cursors"] == [5]
     assert await cursor.to_list() == LARGE
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     assert server.names == [kind, "killCursors", kind]
 
 

@@ -25,9 +25,11 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from .deliberate import WARNED_OF_BY_MOTOR
+from tests.support.proxy import Proxy
+
+from .changed import Change, Changed, change, limit
+from .differences import WARNED_OF_BY_MOTOR
 from .normal import Normal
-from .proxy import Change, Proxy, change, limit
 
 COLLECTION = "c"
 
@@ -102,8 +104,9 @@ class Target:
 
     async def _behind_proxy(self, changes: Sequence[Change], **options: Any) -> Any:
         host, port = parse_uri(self.uri)["nodelist"][0]
-        uri = await self._to_close.enter_async_context(Proxy(host, port, changes))
-        return self.own_db(uri, **options)
+        proxy = Proxy(port, host=host, link=lambda: Changed(changes))
+        await self._to_close.enter_async_context(proxy)
+        return self.own_db(proxy.uri, **options)
 
     async def sent(self, name: str) -> bool:
         """Wait for a command that is sent in the background."""

@@ -21,7 +21,7 @@ from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import ClientBulkWriteException, PyMongoError
 
-from .deliberate import as_motor_sends_it
+from .differences import as_motor_sends_it
 
 # Longer ones are shown by their length and checksum.
 LONG_TEXT = 20_000

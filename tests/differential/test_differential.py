@@ -43,7 +43,7 @@ from .cases import (
     update,
     whereabouts,
 )
-from .deliberate import left_out
+from .differences import left_out
 from .harness import Arena, Case
 
 MODULES = (

@@ -27,15 +27,16 @@ from bson.codec_options import CodecOptions
 from pymongo import ReadPreference
 from pymongo.encryption_options import AutoEncryptionOpts
 
-from motor.driver.sdam import srv
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientEncryption,
     AsyncIOMotorCollection,
     AsyncIOMotorGridFSBucket,
 )
-from tests.driver.scripted import ScriptedServer, close, reply, send, silence, until
-from tests.srv.dns_server import DNSServer
+from tests.support.dns_server import DNSServer
+from tests.support.inside import module
+from tests.support.server import ScriptedServer, close, reply, send, silence
+from tests.support.waiting import until
 
 Failure = Callable[[str], Awaitable[Any]]
 """Takes the URI of a server that is what it should be, and of which it may use the collections of `library`."""
@@ -129,7 +130,7 @@ async def unknown_host(uri: str) -> None:
 @says("The DNS query name does not exist: _mongodb._tcp....")
 async def no_srv_record(uri: str) -> None:
     async with DNSServer({}) as server:
-        with mock.patch.object(srv, "new_resolver", server.resolver):
+        with mock.patch.object(module("srv"), "new_resolver", server.resolver):
             await read("mongodb+srv://db.example.com")
 
 
@@ -240,7 +241,7 @@ async def pool_in_use(uri: str) -> None:
     async with ScriptedServer() as server, collection(server.uri, maxPoolSize=1) as books:
         server.script("find", silence)
         waiting = books.find_one()
-        await server.until(lambda: "find" in server.names)
+        await until(lambda: "find" in server.names)
         try:
             with pymongo.timeout(0.02):
                 await books.find_one()

@@ -10,12 +10,11 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from motor._version import version
-from motor.driver.operations import bulk_write, encrypted_collections, update
-from motor.driver.sessions import session
 from tests import locks
 from tests.compatibility import record
 from tests.compatibility.promises import lowest, oldest_python, pythons, pythons_of_the_server, requirements
 from tests.docs.pages import DOCS
+from tests.support.inside import module
 
 PAGE = "compatibility.md"
 
@@ -81,10 +80,10 @@ def test_the_servers_are_those_of_pymongo() -> None:
 
 def test_what_needs_a_newer_server_is_what_the_driver_says() -> None:
     assert {name: int(cells[0]) for name, cells in rows("| | Wire version | MongoDB |").items()} == {
-        "sessions with `snapshot=True`": session._SNAPSHOT_WIRE_VERSION,
-        "creating collections for Queryable Encryption": encrypted_collections._WIRE_VERSION,
-        "`client.bulk_write`": bulk_write.WIRE_VERSION,
-        "`sort` of unacknowledged updates and replacements": update.SORT_WIRE_VERSION,
+        "sessions with `snapshot=True`": module("engine_session")._SNAPSHOT_WIRE_VERSION,
+        "creating collections for Queryable Encryption": module("encrypted_collections")._WIRE_VERSION,
+        "`client.bulk_write`": module("bulk_write").WIRE_VERSION,
+        "`sort` of unacknowledged updates and replacements": module("update")._SORT_WIRE_VERSION,
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from motor.migrate import RULES, __main__, removed
 from tests.docs.pages import DOCS
-from tests.names.left_out import OF_MOTOR_3
+from tests.names.differences import OF_MOTOR_3
 
 IN_OTHER_CLASSES = {"batch_size", "motor_gridfs"}
 """What OF_MOTOR_3 has of names that are gone from nowhere but a base class, or from a module that is there."""

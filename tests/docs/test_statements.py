@@ -48,4 +48,5 @@ def test_every_layer_is_explained() -> None:
     explained = set(re.findall(r"\b(\w+)(?:\.py|/)`", text.partition("## Why each layer is there")[2]))
     package = Path(motor.__file__).parent
     parts = {path.stem for folder in (package, package / "driver") for path in folder.iterdir()}
-    assert parts - NO_LAYERS == explained
+    assert parts - NO_LAYERS <= explained
+    assert explained <= parts - NO_LAYERS | {path.stem for path in (package / "driver" / "execution").iterdir()}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from motor import file_response
-from motor.api.gridfs import grid_out
-from motor.driver.cmap import authentication, expanding, hello
-from motor.driver.gridfs import chunk_reader
-from motor.driver.sdam import topology
-from motor.driver.sessions import cluster_clock
-from motor.driver.wire import batch, reader
 from tests.docs.pages import DOCS
+from tests.support.inside import module
+
+grid_out, chunk_reader = module("grid_out"), module("chunk_reader")
+authentication, expanding, hello = module("authentication"), module("expanding"), module("hello")
+topology, cluster_clock = module("topology"), module("cluster_clock")
+batch, reader = module("batch"), module("reader")
 
 KB = 1024
 

@@ -26,7 +26,7 @@ SAID_BY_MONGODB = {
 }
 """What the embedded server doesn't say, or not in these words."""
 
-WRITTEN_IN_MOTOR = {"operation exceeded its time limit after ... attempts": "driver/retries.py"}
+WRITTEN_IN_MOTOR = {"operation exceeded its time limit after ... attempts": "driver/execution/retries.py"}
 """What takes a reply that comes within the last moment, and the module that says it."""
 
 OTHERWISE_IN_3_10 = {"object does not support the context manager protocol"}

@@ -20,9 +20,11 @@ from motor.driver.cmap.opening_sockets import OpeningSockets
 from motor.driver.owner import Owner
 from motor.driver.timeouts import LATE_TIMER_GRACE
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import PATIENCE, ScriptedServer
-from tests.leaks import drivers_tasks
-from tests.tls.loops import on_every_loop
+from tests.support.inside import module, replace
+from tests.support.leaks import drivers_tasks
+from tests.support.loops import on_every_loop
+from tests.support.server import ScriptedServer
+from tests.support.waiting import PATIENCE, until
 
 NAME = "several.test"
 
@@ -100,7 +102,7 @@ async def test_one_that_is_silent_keeps_nobody_from_the_others(addresses):
 
 @on_every_loop
 async def test_one_that_refuses_is_not_waited_for(addresses, monkeypatch):
-    monkeypatch.setattr(happy_eyeballs, "ATTEMPT_DELAY", PATIENCE)
+    replace(monkeypatch, "happy_eyeballs.ATTEMPT_DELAY", PATIENCE)
     addresses[:] = [REFUSING, "127.0.0.1"]
     async with ScriptedServer() as server:
         loop = asyncio.get_running_loop()
@@ -159,13 +161,13 @@ async def test_given_up_while_connecting(addresses):
 @on_every_loop
 async def test_two_that_answer_at_once(addresses, monkeypatch):
     """One is taken, the other is closed."""
-    monkeypatch.setattr(happy_eyeballs, "ATTEMPT_DELAY", 0)
+    replace(monkeypatch, "happy_eyeballs.ATTEMPT_DELAY", 0)
     addresses[:] = ["127.0.0.1"] * 5
     async with ScriptedServer() as server:
         assert await peer_of(await connect(NAME, server.port, None)) == "127.0.0.1"
         await asyncio.sleep(0.05)
         assert not drivers_tasks()
-        await server.until(lambda: not server.peers, "every connection closed")
+        await until(lambda: not server.peers, "every connection closed")
     gc.collect()
 
 
@@ -178,7 +180,7 @@ async def test_the_families_take_turns(monkeypatch):
         return [*six, *((socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{n}", port)) for n in (1, 2))]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    places = await happy_eyeballs._resolve(NAME, 1, None)
+    places = await module("happy_eyeballs")._resolve(NAME, 1, None)
     assert [place.address[0] for place in places] == [
         "2001:db8::1",
         "192.0.2.1",

@@ -18,7 +18,9 @@ from pymongo.errors import (
 )
 
 from motor.api.query import build_query
-from tests.driver.scripted import Request, ScriptedServer, message, reply
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, reply
 
 SEEN = Timestamp(7, 1)
 

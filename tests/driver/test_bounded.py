@@ -11,22 +11,13 @@ import pytest
 from bson import Int64, Timestamp
 from pymongo.errors import DuplicateKeyError, NetworkTimeout, OperationFailure, ProtocolError
 
-from motor.driver.cmap import connection as connection_module
 from motor.driver.cmap.error_replies import LARGEST_ERROR
-from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, pool_of, topology_of
-from tests.driver.scripted import (
-    HEADER,
-    OP_MSG,
-    PATIENCE,
-    Request,
-    ScriptedServer,
-    answer_to,
-    message,
-    reply,
-    send,
-    when,
-)
+from tests.support.fixtures import ONCE
+from tests.support.inside import at_rest, check_books, pool_of, replace, topology_of
+from tests.support.listener import Request
+from tests.support.messages import HEADER, OP_MSG, message
+from tests.support.server import ScriptedServer, answer_to, reply, send, when
+from tests.support.waiting import PATIENCE, until
 
 
 def cluster_time(moment: int, size: int = 20) -> dict[str, Any]:
@@ -117,7 +108,7 @@ async def test_fields_around_a_batch_are_counted(method, server, connect):
     with pytest.raises(ProtocolError, match=f"^{server.address}: .* of [0-9]+ bytes has more than 64 fields"):
         await getattr(client.db.c, method)({"_id": 1}).to_list(None)
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     check_books(pool_of(client))
 
 
@@ -132,19 +123,19 @@ async def test_a_reply_that_nobody_waits_for_and_that_makes_no_sense(cursor, ser
     client = connect(server)
     server.script("find", when(going_on, reply({"cursor": cursor, "ok": 1})))
     finding = asyncio.ensure_future(client.db.c.find({}).to_list(None))
-    await server.until(lambda: server.names == ["find"])
+    await until(lambda: server.names == ["find"])
     finding.cancel()
     await asyncio.wait([finding])
     assert finding.cancelled()
     going_on.set()
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     assert (await client.db.command("ping"))["ok"] == 1
     assert not complaints
 
 
 async def test_a_reply_that_drips_is_not_waited_for(server, connect, monkeypatch):
     """Bytes that keep coming put off the end, but not for ever."""
-    monkeypatch.setattr(connection_module, "_LATE_READING", 0.1)
+    replace(monkeypatch, "connection._LATE_READING", 0.1)
     sent = 0
 
     async def drip(request: Request) -> None:

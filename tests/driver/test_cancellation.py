@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,50 +11,16 @@ from typing import Any
 import pytest
 from pymongo.errors import NetworkTimeout, PyMongoError
 
-from motor.driver.cmap import pool as pool_module
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver import scripted
-from tests.driver.inside import at_rest, check_books, idle, pool_of
-from tests.driver.scripted import Request, ScriptedServer, answer, message, silence, until, when
-from tests.leaks import drivers_tasks
+from tests.support.cursors import Cursors
+from tests.support.inside import at_rest, check_books, draining, idle, pool_of, replace, waiters
+from tests.support.leaks import drivers_tasks
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, answer, answer_to, close, later, silence, when
+from tests.support.waiting import PATIENCE, until
 
 MOST_TURNS = 400
-
-
-class Cursors:
-    """Answers find, aggregate and getMore with cursors of several batches, and knows which are open."""
-
-    def __init__(self, batches: int = 3, size: int = 2) -> None:
-        self.open: dict[int, tuple[Any, int]] = {}
-        self.seen: set[int] = set()
-        self._batches = batches
-        self._size = size
-        self._ids = itertools.count(1)
-
-    async def __call__(self, request: Request) -> None:
-        command = request.command
-        name = request.name
-        if name == "killCursors":
-            for each in command["cursors"]:
-                self.open.pop(each, None)
-        if name not in ("find", "aggregate", "getMore") or command.get("limit") == 1:
-            await answer(request)
-            return
-        if name == "getMore":
-            cursor_id = command["getMore"]
-            mark, sent = self.open[cursor_id]
-            field = "nextBatch"
-        else:
-            cursor_id, sent, field = next(self._ids), 0, "firstBatch"
-            mark = command["filter"]["_id"] if name == "find" else command["pipeline"][0]["$match"]["_id"]
-        self.seen.add(cursor_id)
-        documents = [{"_id": mark, "n": sent * self._size + index} for index in range(self._size)]
-        self.open[cursor_id] = mark, sent + 1
-        still_open = sent + 1 < self._batches
-        if not still_open:
-            del self.open[cursor_id]
-        cursor = {"id": cursor_id if still_open else 0, "ns": "db.c", field: documents}
-        await request.peer.send(message({"cursor": cursor, "ok": 1}, request.id))
 
 
 async def find_one(client, mark):
@@ -145,10 +110,10 @@ async def test_cancelled_at_every_await(operation, fresh, connect):
             check_books(pool_of(client))
         assert turns > 3
         pool = pool_of(client)
-        await server.until(lambda: at_rest(pool), "every connection idle again")
+        await until(lambda: at_rest(pool), "every connection idle again")
         assert 1 <= pool.size <= 2
         client.close()
-        await server.until(lambda: not server.peers, "every connection closed")
+        await until(lambda: not server.peers, "every connection closed")
 
 
 @pytest.mark.parametrize("operation", [next_of_find, to_list, aggregate, half_a_cursor_in_a_block])
@@ -160,7 +125,7 @@ async def test_a_cancelled_cursor_is_killed_on_the_server(operation, server, con
     for turns in range(MOST_TURNS):
         if await after(turns, operation(client, turns)):
             break
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     for _ in range(100):
         await asyncio.sleep(0.001)
     assert not cursors.open
@@ -172,13 +137,13 @@ async def test_an_abandoned_reply_is_read_before_its_connection_is_used_again(se
     release = asyncio.Event()
     server.script("find", when(release))
     task = asyncio.ensure_future(find_one(client, "abandoned"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     pool = pool_of(client)
     assert idle(pool) == []
-    assert len(pool._draining) == 1
+    assert len(draining(pool)) == 1
     waiting = asyncio.ensure_future(find_one(client, "next"))
     for _ in range(10):
         await asyncio.sleep(0.001)
@@ -200,38 +165,38 @@ async def test_another_connection_is_opened_while_one_drains(server, connect):
     assert server.requests[2].peer is not server.requests[1].peer
     release.set()
     pool = pool_of(client)
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: at_rest(pool))
     assert pool.size == 2
 
 
 async def half(request: Request) -> None:
     """The beginning of an answer, and no end."""
-    await request.peer.send(message(scripted.answer_to(request.command), request.id)[:30])
+    await request.peer.send(message(answer_to(request.command), request.id)[:30])
 
 
 @pytest.mark.parametrize("act", [silence, half])
 async def test_a_reply_that_never_comes_is_waited_for_so_long(act, server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 0.1)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 0.1)
     client = connect(server, maxPoolSize=1)
     await find_one(client, "before")
     server.script("find", act)
     task = asyncio.ensure_future(find_one(client, "abandoned"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     pool = pool_of(client)
-    (connection,) = pool._draining
+    (connection,) = draining(pool)
     await find_one(client, "next")
     assert connection.closed
     assert server.requests[2].peer is not server.requests[1].peer
     assert server.requests[1].peer not in server.peers
-    assert not pool._draining
+    assert not draining(pool)
     assert at_rest(pool)
 
 
 async def test_a_connection_that_drained_in_time_is_not_closed_later(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 0.05)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 0.05)
     client = connect(server, maxPoolSize=1)
     await find_one(client, "before")
     assert not await after(2, find_one(client, "abandoned"))
@@ -246,7 +211,7 @@ async def test_a_draining_connection_that_breaks(server, connect):
     await find_one(client, "before")
     server.script("find", silence)
     task = asyncio.ensure_future(find_one(client, "abandoned"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     task.cancel()
     waiting = asyncio.ensure_future(find_one(client, "next"))
     await asyncio.sleep(0)
@@ -261,7 +226,7 @@ async def test_a_draining_connection_when_the_client_closes(server, connect):
     server.script("find", silence)
     assert not await after(30, find_one(client, "abandoned"))
     client.close()
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
 
 
 async def test_cancelled_in_the_queue(server, connect):
@@ -270,15 +235,15 @@ async def test_cancelled_in_the_queue(server, connect):
     release = asyncio.Event()
     server.script("find", when(release))
     holding = asyncio.ensure_future(find_one(client, "holding"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     waiting = [asyncio.ensure_future(find_one(client, number)) for number in range(10)]
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) == 10)
+    await until(lambda: len(waiters(pool)) == 10)
     for task in waiting[::2]:
         task.cancel()
     release.set()
     await holding
-    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), scripted.PATIENCE)
+    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), PATIENCE)
     assert [type(result) for result in results] == [asyncio.CancelledError, type(None)] * 5
     assert [request.command["filter"]["_id"] for request in server.requests[2:]] == [1, 3, 5, 7, 9]
     assert at_rest(pool)
@@ -292,10 +257,10 @@ async def test_cancelled_in_the_moment_when_its_turn_comes(server, connect):
     held = pool.take()
     assert held is not None
     waiting = [asyncio.ensure_future(find_one(client, number)) for number in range(3)]
-    await server.until(lambda: len(pool._waiters) == 3)
+    await until(lambda: len(waiters(pool)) == 3)
     pool.check_in(held)
     waiting[0].cancel()
-    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), scripted.PATIENCE)
+    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), PATIENCE)
     assert [type(result) for result in results] == [asyncio.CancelledError, type(None), type(None)]
     assert at_rest(pool)
 
@@ -305,11 +270,11 @@ async def test_cancelled_while_the_connection_is_opened(server, connect):
     await find_one(client, "before")
     server.requests[0].peer.close()
     pool = pool_of(client)
-    await server.until(lambda: pool.size == 0)
+    await until(lambda: pool.size == 0)
     release = asyncio.Event()
-    server.on_hello = when(release, server._greet)
+    server.on_hello = when(release, server.greet)
     task = asyncio.ensure_future(find_one(client, "abandoned"))
-    await server.until(lambda: server.opened == 3)
+    await until(lambda: server.opened == 3)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -321,10 +286,10 @@ async def test_cancelled_while_the_connection_is_opened(server, connect):
 
 async def test_cancelled_during_server_selection(server, connect):
     release = asyncio.Event()
-    server.on_hello = when(release, server._greet)
+    server.on_hello = when(release, server.greet)
     client = connect(server)
     task = asyncio.ensure_future(find_one(client, "abandoned"))
-    await server.until(lambda: server.opened == 1)
+    await until(lambda: server.opened == 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -335,12 +300,12 @@ async def test_cancelled_during_server_selection(server, connect):
 async def test_wait_for_and_its_timeout(server, connect):
     client = connect(server, maxPoolSize=2)
     await find_one(client, "before")
-    server.script("find", scripted.later(0.2), scripted.later(0.2))
+    server.script("find", later(0.2), later(0.2))
     for _ in range(2):
         with pytest.raises((TimeoutError, asyncio.TimeoutError)):
             await asyncio.wait_for(client.db.c.find_one({"_id": "slow"}), 0.03)
     await asyncio.gather(*(find_one(client, number) for number in range(10)))
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     # The monitor's, two, and two in place of those whose replies took too long for who waited.
     assert server.opened <= 5
 
@@ -350,7 +315,7 @@ async def test_the_session_of_a_cancelled_operation_is_not_used_again(server, co
     await find_one(client, "before")
     server.script("find", silence)
     task = asyncio.ensure_future(find_one(client, "abandoned"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -367,7 +332,7 @@ async def test_operations_at_the_same_time_have_sessions_of_their_own(server, co
     release = asyncio.Event()
     server.default = when(release)
     finding = asyncio.gather(*(find_one(client, number) for number in range(20)))
-    await server.until(lambda: len(server.requests) == 20)
+    await until(lambda: len(server.requests) == 20)
     release.set()
     await finding
     assert len({request.command["lsid"]["id"] for request in server.requests}) == 20
@@ -411,7 +376,7 @@ async def test_hundreds_cancelled_at_random(seed, server, connect):
     cancelled = await at_random(client, seed, 400)
     assert 0 < cancelled < 400
     pool = pool_of(client)
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: at_rest(pool))
     assert server.most_open <= 4
     assert len(server.peers) == pool.size + 1
     await asyncio.gather(*(find_one(client, number) for number in range(20)))
@@ -436,7 +401,7 @@ async def test_hundreds_cancelled_while_connections_break(server, connect):
 
     async def act(request: Request) -> None:
         await asyncio.sleep(chance.random() / 200)
-        await (scripted.close if chance.random() < 0.05 else answer)(request)
+        await (close if chance.random() < 0.05 else answer)(request)
 
     server.default = act
     client = connect(server, maxPoolSize=3)
@@ -453,8 +418,8 @@ async def test_hundreds_cancelled_while_connections_break(server, connect):
     server.default = answer
     await find_one(client, "after")
     pool = pool_of(client)
-    await server.until(lambda: at_rest(pool))
-    await server.until(lambda: len(server.peers) == pool.size + 1)
+    await until(lambda: at_rest(pool))
+    await until(lambda: len(server.peers) == pool.size + 1)
 
 
 async def test_closing_the_client_at_any_moment(server):
@@ -469,13 +434,13 @@ async def test_closing_the_client_at_any_moment(server):
         results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
         for number, result in enumerate(results):
             assert result == {"_id": number} or isinstance(result, PyMongoError)
-        await server.until(lambda: not server.peers, f"nothing open, closed after {turns} turns")
+        await until(lambda: not server.peers, f"nothing open, closed after {turns} turns")
     await asyncio.sleep(0.05)
     assert not drivers_tasks() - before
 
 
 async def test_a_socket_timeout_and_a_cancellation_at_the_same_time(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 0.1)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 0.1)
     client = connect(server, socketTimeoutMS=50, maxPoolSize=1)
     await find_one(client, "before")
     server.default = silence

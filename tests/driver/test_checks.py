@@ -10,30 +10,15 @@ import pytest
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 from pymongo.errors import AutoReconnect, NotPrimaryError, ServerSelectionTimeoutError
-from pymongo.monitoring import ServerHeartbeatListener
 
 from motor.driver.cmap.handshake import shake_hands
-from tests.driver.inside import server_of
-from tests.driver.scripted import ScriptedServer, close, reply, silence, until, when
 from tests.spec.topologies import idle_topology, respond, server_at
+from tests.support.events import Heartbeats
+from tests.support.inside import replace, server_of
+from tests.support.server import ScriptedServer, close, reply, silence, when
+from tests.support.waiting import until
 
 VERSION = {"processId": ObjectId("6f0000000000000000000001"), "counter": Int64(1)}
-
-
-class Heartbeats(ServerHeartbeatListener):
-    """Keeps the names of the events."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def started(self, event: Any) -> None:
-        pass
-
-    def succeeded(self, event: Any) -> None:
-        self.seen.append("succeeded")
-
-    def failed(self, event: Any) -> None:
-        self.seen.append("failed")
 
 
 async def test_a_heartbeat_that_succeeded_is_not_reported_failed(server, connect, monkeypatch):
@@ -46,7 +31,7 @@ async def test_a_heartbeat_that_succeeded_is_not_reported_failed(server, connect
         server_of(client).cancel_check()
         return hello
 
-    monkeypatch.setattr("motor.driver.sdam.monitor.shake_hands", cancelled_meanwhile)
+    replace(monkeypatch, "monitor.shake_hands", cancelled_meanwhile)
     client.aconnect()
     await until(lambda: heartbeats.seen)
     assert "failed" not in heartbeats.seen
@@ -166,11 +151,10 @@ async def test_every_server_has_its_say(connect):
 
     async with ScriptedServer() as refusing, ScriptedServer() as silent:
         silent.on_hello = silence
-        await refusing.stop()
+        await refusing.close()
         client = connect(f"mongodb://{refusing.address},{silent.address}/", serverSelectionTimeoutMS=200)
         with pytest.raises(ServerSelectionTimeoutError) as caught:
             await client.db.command("ping")
         assert f"{refusing.address}: " in str(caught.value)
         assert f"{silent.address}: no answer yet" in str(caught.value)
         client.close()
-        await refusing.start()

@@ -13,7 +13,8 @@ from pymongo.errors import ExecutionTimeout
 
 from motor.driver.deadline_lock import DeadlineLock
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
-from tests.driver.scripted import reply, silence
+from tests.support.server import reply, silence
+from tests.support.waiting import until
 
 BRIEF = 0.1
 
@@ -74,13 +75,13 @@ async def test_a_cursor_a_stream_and_a_file_that_another_task_uses(server, conne
     stream = client.db.c.watch()
     await stream
     busy: list[Any] = [asyncio.ensure_future(stream.next())]
-    await server.until(lambda: "getMore" in server.names, "the stream in use")
+    await until(lambda: "getMore" in server.names, "the stream in use")
     server.script("find", silence, silence)
     cursor = client.db.c.find()
     busy.append(asyncio.ensure_future(cursor.next()))
     file = AsyncIOMotorGridFSBucket(client.db).open_upload_stream("name")
     busy.append(file.write(b"data"))
-    await server.until(lambda: server.names.count("find") == 2, "the cursor and the file in use")
+    await until(lambda: server.names.count("find") == 2, "the cursor and the file in use")
     for use in (stream.try_next, cursor.next, lambda: file.write(b"more")):
         with pytest.raises(ExecutionTimeout, match="another task"), pymongo.timeout(BRIEF):
             await use()

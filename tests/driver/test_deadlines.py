@@ -17,8 +17,11 @@ from pymongo.errors import ExecutionTimeout, NetworkTimeout, PyMongoError, Serve
 
 from motor.driver.timeouts import LATE_TIMER_GRACE, Alarm
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, idle, pool_of
-from tests.driver.scripted import PATIENCE, Request, ScriptedServer, answer, close, message, reply, silence, when
+from tests.support.inside import at_rest, idle, pool_of, replace
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, answer, close, reply, silence, when
+from tests.support.waiting import PATIENCE, until
 
 BRIEF = 0.2
 """Seconds until the deadline."""
@@ -86,8 +89,8 @@ async def test_the_reading_of_a_cursor_ends(read, server, connect):
     with pytest.raises(PyMongoError) as raised, pymongo.timeout(BRIEF):
         await asyncio.wait_for(read(client), PATIENCE)
     assert raised.value.timeout
-    await server.until(lambda: "killCursors" in server.names, "the cursor killed")
-    await server.until(lambda: at_rest(pool_of(client)), "the pool at rest")
+    await until(lambda: "killCursors" in server.names, "the cursor killed")
+    await until(lambda: at_rest(pool_of(client)), "the pool at rest")
     assert server.names[-1] == "killCursors"
 
 
@@ -156,7 +159,7 @@ async def test_the_server_is_never_told_that_there_is_no_limit(server, connect, 
     """Less than a millisecond is left: 0 would mean for ever."""
     client = connect(server)
     await client.admin.command("ping")
-    monkeypatch.setattr("motor.driver.timeouts.remaining", lambda: 0.0004)
+    replace(monkeypatch, "timeouts.remaining", lambda: 0.0004)
     with pymongo.timeout(PATIENCE):
         await client.db.c.find_one()
     assert server.requests[-1].command["maxTimeMS"] == 1
@@ -185,7 +188,7 @@ async def test_a_reply_that_was_there_before_the_loop_looked(server, connect):
     finding = None
     with pymongo.timeout(BRIEF):
         finding = client.db.c.find_one({"_id": 1})
-    await server.until(lambda: "find" in server.names, "the command sent")
+    await until(lambda: "find" in server.names, "the command sent")
     block(BRIEF)
     assert await finding == {"_id": 1}
 
@@ -290,7 +293,7 @@ async def test_the_error_of_a_retry_that_finds_no_server_says_timeout(server, co
     with pytest.raises(PyMongoError, match="connection closed") as raised, pymongo.timeout(1):
         await client.db.c.find_one()
     assert raised.value.timeout
-    server.on_hello = server._greet
+    server.on_hello = server.greet
 
 
 async def test_without_a_deadline_it_is_the_error_of_the_attempt_before(server, connect):
@@ -306,7 +309,7 @@ async def test_without_a_deadline_it_is_the_error_of_the_attempt_before(server, 
         await client.db.c.find_one()
     assert not isinstance(raised.value, ServerSelectionTimeoutError)
     assert not raised.value.timeout
-    server.on_hello = server._greet
+    server.on_hello = server.greet
 
 
 @pytest.mark.parametrize("ends", ["closed", "cleared"])
@@ -318,7 +321,7 @@ async def test_what_failed_while_it_was_cancelled_is_retrieved(ends, server, con
     await client.admin.command("ping")
     server.script("find", silence)
     finding = client.db.c.find_one()
-    await server.until(lambda: "find" in server.names, "the command sent")
+    await until(lambda: "find" in server.names, "the command sent")
     if ends == "closed":
         client.close()
     else:

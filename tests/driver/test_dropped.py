@@ -8,8 +8,10 @@ import weakref
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import message
-from tests.leaks import drivers_tasks
+from tests.support.inside import deployment_of
+from tests.support.leaks import drivers_tasks
+from tests.support.messages import message
+from tests.support.waiting import until
 
 
 async def test_a_dropped_client_closes_its_connections(server):
@@ -20,7 +22,7 @@ async def test_a_dropped_client_closes_its_connections(server):
     del client
     gc.collect()
     assert gone() is None
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
     await asyncio.sleep(0.01)
     assert not drivers_tasks()
 
@@ -40,7 +42,7 @@ async def test_an_operation_keeps_its_client(server):
     assert await future == {"_id": 1}
     del future
     gc.collect()
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
 
 
 async def test_a_dropped_cursor_is_killed(server, connect):
@@ -54,7 +56,7 @@ async def test_a_dropped_cursor_is_killed(server, connect):
     assert await cursor.next() == {"_id": 1}
     del cursor
     gc.collect()
-    await server.until(lambda: "killCursors" in server.names)
+    await until(lambda: "killCursors" in server.names)
     assert server.requests[-1].command["cursors"] == [77]
     assert server.requests[-1].command["lsid"] == server.requests[0].command["lsid"]
 
@@ -67,7 +69,7 @@ async def test_closed_clients_are_collected(server):
         assert await client.db.c.find_one({"_id": number}) == {"_id": number}
         client.close()
         references.append(weakref.ref(client))
-        references.append(weakref.ref(client._deployment))
+        references.append(weakref.ref(deployment_of(client)))
     client = None
     await asyncio.sleep(0.01)
     gc.collect()

@@ -22,9 +22,11 @@ from bson.objectid import ObjectId
 from pymongo.errors import InvalidOperation
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.elsewhere import eventually, serving
-from tests.driver.scripted import PATIENCE, Peer, ScriptedServer, silence, until
-from tests.tls.certificates import Certificates
+from tests.support.certificates import Certificates
+from tests.support.listener import Peer
+from tests.support.loops import RUNS
+from tests.support.server import ScriptedServer, serving, silence
+from tests.support.waiting import PATIENCE, block_until, until
 
 uvloop = pytest.importorskip("uvloop")
 
@@ -32,7 +34,6 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
-RUNS: dict[str, Callable[..., Any]] = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 KINDS = ["monitored", "load balanced", "TLS"]
 
 
@@ -52,7 +53,7 @@ def server(kind: str, certificates: Certificates) -> Iterator[ScriptedServer]:
     hello = {"serviceId": ObjectId(), "msg": "isdbgrid"} if kind == "load balanced" else {}
     tls = certificates.context(certificates.good) if kind == "TLS" else None
     replica_set = None if kind == "load balanced" else "rs"
-    with serving(hello=hello, replica_set=replica_set, tls=tls) as server:
+    with serving(ScriptedServer(hello=hello, streams=True, replica_set=replica_set, tls=tls)) as server:
         yield server
 
 
@@ -93,7 +94,7 @@ def test_closed_while_the_loop_does_not_run(loop_name, server, connect, kind):
     loop.run_until_complete(use(client))
     client.close()
     assert not asyncio.all_tasks(loop)
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
     if loop_name == "asyncio":
         assert "endSessions" in server.names
     loop.close()
@@ -106,7 +107,7 @@ def test_closed_after_the_loop(server, connect):
     loop.close()
     assert server.peers
     client.close()
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
     with pytest.raises(InvalidOperation):
         asyncio.run(use(client))
 
@@ -117,11 +118,11 @@ def test_each_loop_takes_the_place_of_the_last(server, connect, kind):
     for _ in range(3):
         loop = asyncio.new_event_loop()
         loop.run_until_complete(use(client))
-        eventually(partial(former.isdisjoint, server.peers), "the end of the former loop's connections")
+        block_until(partial(former.isdisjoint, server.peers), "the end of the former loop's connections")
         former = set(server.peers)
         loop.close()
     client.close()
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
 
 
 @pytest.mark.parametrize("loop_name", LOOPS)
@@ -129,7 +130,7 @@ def test_the_loop_ends_and_nobody_has_closed_the_client(loop_name, server, conne
     client = connect()
     for _ in range(2):
         RUNS[loop_name](use(client))
-        eventually(lambda: not server.peers, "the end of every connection")
+        block_until(lambda: not server.peers, "the end of every connection")
     client.close()
 
 
@@ -143,7 +144,7 @@ def test_closed_in_another_loop_of_the_same_thread(loop_name, server, connect):
         client.close()
 
     asyncio.run(close())
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
     # Nothing is left but tasks that have been told to end.
     loop.run_until_complete(asyncio.sleep(0.01))
     assert not asyncio.all_tasks(loop)
@@ -158,7 +159,7 @@ def test_closed_in_another_thread_while_the_loop_does_not_run(loop_name, server,
     thread = threading.Thread(target=client.close)
     thread.start()
     thread.join()
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
     loop.run_until_complete(asyncio.sleep(0.01))
     assert not asyncio.all_tasks(loop)
     loop.close()
@@ -177,7 +178,7 @@ def test_closed_in_another_thread_while_the_loop_runs(loop_name, server, connect
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     RUNS[loop_name](main())
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
 
 
 @pytest.mark.parametrize("after", ["the loop is closed", "the loop has stopped"])
@@ -189,7 +190,7 @@ def test_forgotten(after, server, connect):
         loop.close()
     del client
     gc.collect()
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
     loop.close()
 
 
@@ -213,7 +214,7 @@ def test_what_cleans_up_at_the_end_of_the_loop_may_use_the_client(loop_name, ser
 
     RUNS[loop_name](main())
     assert cleaned == [1, 1, 1]
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
     client.close()
 
 
@@ -237,7 +238,7 @@ def test_operations_that_nobody_ends(server, connect):
     with contextlib.closing(asyncio.new_event_loop()) as another:
         another.run_until_complete(use(client))
         client.close()
-    eventually(lambda: not server.peers, "the end of every connection")
+    block_until(lambda: not server.peers, "the end of every connection")
 
 
 @pytest.mark.parametrize("kind", ["TLS"])

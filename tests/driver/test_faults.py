@@ -19,21 +19,12 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from tests.driver import scripted
-from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, idle, pool_of
-from tests.driver.scripted import (
-    HEADER,
-    Request,
-    ScriptedServer,
-    answer,
-    answer_to,
-    close,
-    message,
-    reply,
-    send,
-    silence,
-)
+from tests.support.fixtures import ONCE
+from tests.support.inside import at_rest, check_books, idle, pool_of, servers_of, task_of
+from tests.support.listener import Request
+from tests.support.messages import HEADER, message
+from tests.support.server import ScriptedServer, answer, answer_to, close, reply, send, silence
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
@@ -96,11 +87,11 @@ async def assert_goes_on(client: Any, server: ScriptedServer, closed: bool) -> N
     """The next operation works, on a connection of its own if the last was closed, and nothing has leaked."""
     pool = pool_of(client)
     if closed:
-        await server.until(lambda: not idle(pool) and pool.size == 0, "the connection closed")
+        await until(lambda: not idle(pool) and pool.size == 0, "the connection closed")
     assert await client.db.c.find_one({"_id": "next"}) == {"_id": "next"}
     assert at_rest(pool)
     assert pool.size == 1
-    await server.until(lambda: len(server.peers) == 2, "one connection and the monitor's")
+    await until(lambda: len(server.peers) == 2, "one connection and the monitor's")
 
 
 @pytest.mark.parametrize("name", PROTOCOL_ERRORS)
@@ -180,7 +171,7 @@ async def test_a_second_reply_that_comes_later_reaches_nobody(server, connect):
     server.script("find", twice)
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
     pool = pool_of(client)
-    await server.until(lambda: pool.size == 0, "the connection with an unasked reply closed")
+    await until(lambda: pool.size == 0, "the connection with an unasked reply closed")
     await assert_goes_on(client, server, closed=True)
 
 
@@ -256,9 +247,9 @@ async def test_many_at_once_and_every_second_one_fails(server, connect):
     assert right_ones
     server.default = answer
     pool = pool_of(client)
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: at_rest(pool))
     assert await client.db.c.find_one({"_id": "next"}) == {"_id": "next"}
-    await server.until(lambda: len(server.peers) == 1 + pool.size, "as many connections as the pool counts")
+    await until(lambda: len(server.peers) == 1 + pool.size, "as many connections as the pool counts")
     assert server.most_open <= 10 + 1
 
 
@@ -281,7 +272,7 @@ async def test_a_server_that_does_not_say_hello(greeting, reason, server, connec
         await client.db.c.find_one({"_id": 1})
     assert str(server.port) in str(raised.value)
     # And once it does, all is well.
-    server.on_hello = server._greet
+    server.on_hello = server.greet
     client = connect(server)
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
 
@@ -291,9 +282,9 @@ async def test_a_server_that_comes_to_itself(server, connect):
     server.on_hello = close
     client = connect(server)
     finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: server.opened)
-    server.on_hello = server._greet
-    assert await asyncio.wait_for(finding, scripted.PATIENCE) == {"_id": 1}
+    await until(lambda: server.opened)
+    server.on_hello = server.greet
+    assert await asyncio.wait_for(finding, PATIENCE) == {"_id": 1}
 
 
 @pytest.mark.parametrize(
@@ -317,11 +308,10 @@ async def test_a_hello_full_of_nonsense_does_not_end_the_monitor(nonsense, conne
         client = connect(server, serverSelectionTimeoutMS=200, directConnection=False)
         with contextlib.suppress(Exception):
             await client.db.c.find_one({"_id": 1})
-        server._hello = {}
-        topology = client._deployment.executor().topology
-        for known in topology._servers.values():
+        server.fields = {}
+        for known in servers_of(client):
             assert known.monitor is not None
-            assert not known.monitor._service.task.done(), "the monitor has ended"
+            assert not task_of(known.monitor).done(), "the monitor has ended"
         client.close()
 
 
@@ -330,7 +320,7 @@ async def test_the_connection_of_the_monitor_breaks(server, connect):
     await client.db.c.find_one({"_id": 1})
     (monitors,) = [peer for peer in server.peers if peer is not server.requests[0].peer]
     monitors.close()
-    await server.until(lambda: monitors not in server.peers)
+    await until(lambda: monitors not in server.peers)
     assert await client.db.c.find_one({"_id": 2}) == {"_id": 2}
     check_books(pool_of(client))
 

@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.driver.elsewhere import eventually, serving
-from tests.tls.certificates import Certificates
+from tests.support.certificates import Certificates
+from tests.support.server import ScriptedServer, serving
+from tests.support.waiting import block_until
+
+ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
     import asyncio, gc, os, sys, uvloop
     from motor.motor_asyncio import AsyncIOMotorClient
+    from tests.support import inside
     client = AsyncIOMotorClient({uri!r})
     until, end = os.pipe()
     def opening():
@@ -23,7 +27,7 @@ PROGRAM = """
     async def main():
         await asyncio.gather(*(client.db.c.find_one({{"_id": number}}) for number in range(3)))
         # Two monitors' and an operation's, and none half open, of which nobody knows yet.
-        while len(client._deployment.executor().owner._connections) < 3 or opening():
+        while inside.connections_of_all(client) < 3 or opening():
             await asyncio.sleep(0.01)
         tasks = asyncio.all_tasks() - {{asyncio.current_task()}}
         if os.fork() == 0:
@@ -45,7 +49,7 @@ PROGRAM = """
 
 CHILDREN = {
     "it does nothing": "pass",
-    "it closes the client": "client._deployment.close()",
+    "it closes the client": "inside.close_at_once(client)",
     "it lets go of the client": "globals().update(client=None); gc.collect()",
     "it ends the operations of its parent": "for task in tasks: task.get_coro().close()",
 }
@@ -58,7 +62,8 @@ CHILDREN = {
 def test_the_parent_goes_on_and_the_child_keeps_nothing_open(what: str, tls: bool, run: str, tmp_path: Path) -> None:
     pytest.importorskip("uvloop")
     certificates = Certificates(tmp_path)
-    with serving(tls=certificates.context(certificates.good) if tls else None) as server:
+    context = certificates.context(certificates.good) if tls else None
+    with serving(ScriptedServer(streams=True, tls=context)) as server:
         uri = server.uri + (f"&{certificates.options()}" if tls else "")
         program = textwrap.dedent(PROGRAM).format(uri=uri, child=CHILDREN[what], run=run)
         with subprocess.Popen(
@@ -67,6 +72,7 @@ def test_the_parent_goes_on_and_the_child_keeps_nothing_open(what: str, tls: boo
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=ROOT,
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -77,7 +83,7 @@ def test_the_parent_goes_on_and_the_child_keeps_nothing_open(what: str, tls: boo
             process.stdin.flush()
             assert process.stdout.readline() == "closed\n"
             # The child is still there.
-            eventually(lambda: not server.peers, "the end of every connection")
+            block_until(lambda: not server.peers, "the end of every connection")
             assert server.opened == opened, "the parent has lost a connection"
             process.stdin.close()
             assert process.stderr.read() == ""

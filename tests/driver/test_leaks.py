@@ -14,8 +14,9 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import silence
-from tests.leaks import drivers_tasks
+from tests.support.leaks import drivers_tasks
+from tests.support.server import silence
+from tests.support.waiting import until
 
 Start = Callable[[Coroutine[Any, Any, Any]], Awaitable[asyncio.Task[Any]]]
 
@@ -63,7 +64,7 @@ async def test_the_monitor_of_a_client_that_is_not_closed(server):
     (monitor,) = drivers_tasks()
     assert monitor.get_name().startswith("motor monitor ")
     client.close()
-    await server.until(lambda: not drivers_tasks())
+    await until(lambda: not drivers_tasks())
 
 
 async def test_an_operation_that_is_not_answered(server):
@@ -86,11 +87,11 @@ async def test_a_connection_that_is_not_open_yet(server, monkeypatch):
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
     client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri)
     operation = asyncio.ensure_future(client.db.c.find_one())
-    await server.until(lambda: any(task.get_name().startswith("motor opening ") for task in drivers_tasks()))
+    await until(lambda: any(task.get_name().startswith("motor opening ") for task in drivers_tasks()))
     client.close()
     await asyncio.wait([operation])
     assert operation.exception()
-    await server.until(lambda: not drivers_tasks())
+    await until(lambda: not drivers_tasks())
 
 
 async def test_nobody_elses(server, start, tmp_path):

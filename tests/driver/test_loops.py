@@ -11,12 +11,16 @@ import sys
 import textwrap
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 from pymongo.errors import InvalidOperation
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import PATIENCE
+from tests.support import inside
+from tests.support.waiting import PATIENCE
+
+ROOT = Path(__file__).parents[2]
 
 uvloop = pytest.importorskip("uvloop")
 
@@ -152,7 +156,7 @@ def test_closed_from_another_thread(uri):
 
     async def main():
         await ping(client)
-        await asyncio.to_thread(client._deployment.close)
+        await asyncio.to_thread(inside.close_at_once, client)
         for _ in range(3):
             await asyncio.sleep(0.01)
         with pytest.raises(InvalidOperation):
@@ -215,6 +219,7 @@ def script(code: str, uri: str, *flags: str) -> str:
     """Run `code` with warnings as errors and return what it printed; nothing may be printed on standard error."""
     body = textwrap.dedent(code).replace("URI", repr(uri))
     prelude = "import asyncio, gc, logging, os, sys\nfrom motor.motor_asyncio import AsyncIOMotorClient\n"
+    prelude += "from tests.support import inside\n"
     # In its debug mode asyncio complains of callbacks that take long, as they do where much else runs.
     prelude += "logging.getLogger('asyncio').addFilter(lambda record: not record.msg.startswith('Executing '))\n"
     ran = subprocess.run(
@@ -222,6 +227,7 @@ def script(code: str, uri: str, *flags: str) -> str:
         capture_output=True,
         text=True,
         timeout=60,
+        cwd=ROOT,
     )
     assert ran.stderr == ""
     assert ran.returncode == 0
@@ -235,6 +241,16 @@ NO_NOISE = {
             await client.db.command("ping")
         for _ in range(3):
             asyncio.run(main())
+    """,
+    "an operation where no loop was ever set": """
+        client = AsyncIOMotorClient(URI)
+        future = client.db.command("ping")
+        loop = client.get_io_loop()
+        assert loop is future.get_loop() is asyncio.get_event_loop()
+        assert loop.run_until_complete(future)["ok"] == 1
+        client.close()
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
     """,
     "asyncio.run, then close": """
         client = AsyncIOMotorClient(URI)
@@ -395,10 +411,10 @@ FORKS = {
                 print("child", flush=True)
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
-            pool = next(iter(client._deployment.executor().topology._servers.values())).pool
-            before = list(pool._idle)
+            pool = inside.pool_of(client)
+            before = list(inside.idle(pool))
             await asyncio.gather(*(main() for _ in range(10)))
-            assert pool._idle == before and len(before) == 1, "the parent's connection was closed"
+            assert inside.idle(pool) == before and len(before) == 1, "the parent's connection was closed"
         asyncio.run(parent())
         print("parent")
     """,
@@ -406,10 +422,9 @@ FORKS = {
         loop = asyncio.new_event_loop()
         client = AsyncIOMotorClient(URI, maxPoolSize=1, io_loop=loop)
         async def server_side_id():
-            topology = client._deployment.executor().topology
+            pool = inside.pool_of(client)
             await client.db.command("ping")
-            (server,) = topology._servers.values()
-            return server.pool._idle[0].server_connection_id
+            return inside.idle(pool)[0].server_connection_id
         mine = loop.run_until_complete(server_side_id())
         if (child := os.fork()) == 0:
             asyncio.set_event_loop(asyncio.new_event_loop())
@@ -478,7 +493,7 @@ FORKS = {
         async def parent():
             await main()
             if (child := os.fork()) == 0:
-                client._deployment.close()
+                inside.close_at_once(client)
                 print("child", flush=True)
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
@@ -502,14 +517,12 @@ def test_a_child_that_runs_the_very_same_loop_uses_no_connection_of_its_parent(u
         client = AsyncIOMotorClient(URI, maxPoolSize=1, io_loop=loop)
         async def idle():
             await client.db.command("ping")
-            (server,) = client._deployment.executor().topology._servers.values()
-            return server.pool._idle[0]
+            return inside.idle(inside.pool_of(client))[0]
         mine = loop.run_until_complete(idle())
         if (child := os.fork()) == 0:
-            async def topology():
-                return client._deployment.executor().topology
-            (server,) = loop.run_until_complete(topology())._servers.values()
-            same = mine in server.pool._idle
+            async def pool():
+                return inside.pool_of(client)
+            same = mine in inside.idle(loop.run_until_complete(pool()))
             print("same" if same else "afresh", flush=True)
             os._exit(0)
         os.waitpid(child, 0)
@@ -536,8 +549,7 @@ def test_a_blocked_loop_does_not_make_a_healthy_server_look_dead(kind, uri):
                 await asyncio.sleep(0)
                 time.sleep(0.3)
                 assert (await future)["ok"] == 1
-            (server,) = client._deployment.executor().topology._servers.values()
-            assert server.pool._next_connection_id == 2, "a sound connection was closed"
+            assert inside.connections_made(inside.pool_of(client)) == 1, "a sound connection was closed"
         {"uvloop" if kind == "uvloop" else "asyncio"}.run(main())
     """
     assert script(code, uri) == ""

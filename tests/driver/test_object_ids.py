@@ -13,8 +13,8 @@ import time
 import pytest
 from bson.objectid import ObjectId
 
-from motor.driver import object_ids
 from motor.driver.object_ids import new_object_id
+from tests.support.inside import replace
 
 
 def test_time_process_counter():
@@ -33,7 +33,7 @@ def test_not_the_numbers_that_bson_has_for_this_process():
 
 
 def test_the_counter_starts_again_after_its_last(monkeypatch):
-    monkeypatch.setattr(object_ids, "_counter", iter([2**24 - 1, 2**24, 2**24 + 1]))
+    replace(monkeypatch, "object_ids._counter", iter([2**24 - 1, 2**24, 2**24 + 1]))
     ids = [new_object_id() for _ in range(3)]
     assert [each.binary[9:] for each in ids] == [b"\xff\xff\xff", b"\0\0\0", b"\0\0\1"]
     assert len({each.binary[4:9] for each in ids}) == 1

@@ -60,8 +60,8 @@ def test_encode_with_makes_what_the_specification_says(flags, document, sequence
 def test_what_is_large_is_not_copied(sizes):
     documents = [bytes(size) for size in sizes]
     blocks = op_msg.encode_with([op_msg.DocumentSequence("documents", documents)], 1, b"\5\0\0\0\0")
-    large = [block for block in blocks if any(block is document for document in documents)]
-    assert [len(block) for block in large] == [size for size in sizes if size >= 32 * 1024]
+    large = [document for document in documents if len(document) >= 32 * 1024]
+    assert [block for block in blocks if any(block is document for document in large)] == large
     assert len(blocks) <= 2 * len(large) + 1
 
 

@@ -18,15 +18,20 @@ import pymongo.monitoring
 import pytest
 from pymongo.errors import InvalidOperation
 
-from motor.driver import owner as owner_module
 from motor.driver.owner import Owner, State
-from motor.driver.sdam import monitor as monitor_module
-from motor.driver.sdam import server as server_module
+from motor.driver.sdam.server import Server
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.elsewhere import eventually, serving
-from tests.driver.inside import monitor_of
-from tests.driver.scripted import ScriptedServer, until
-from tests.leaks import drivers_tasks
+from tests.support.inside import (
+    executor_of,
+    is_closed,
+    look_again_soon,
+    monitor_of,
+    replace,
+    tell_of_hello,
+)
+from tests.support.leaks import drivers_tasks
+from tests.support.server import ScriptedServer, serving
+from tests.support.waiting import block_until, until
 
 HOSTS = ["127.0.0.1:1", "127.0.0.1:2"]
 """Members that nobody can reach: discovery adds them in the midst of a change."""
@@ -75,7 +80,7 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
     async with ScriptedServer() as server:
-        server._hello = {"hosts": [server.address, *HOSTS]}
+        server.fields = {"hosts": [server.address, *HOSTS]}
         listener = closing(kind)
         client: Any = AsyncIOMotorClient(
             f"mongodb://{server.address}/?replicaSet=rs", event_listeners=[listener], minPoolSize=1
@@ -84,7 +89,7 @@ async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
         for _ in range(2):
             # The first may succeed: the event comes when it has.
             await asyncio.gather(client.db.c.find_one({"_id": 1}), return_exceptions=True)
-        await until(lambda: client._deployment._closed, f"the first {kind}")
+        await until(lambda: is_closed(client), f"the first {kind}")
         with pytest.raises(InvalidOperation):
             await client.db.c.find_one({"_id": 1})
         listener.client = None
@@ -93,16 +98,16 @@ async def test_a_listener_closes_the_client_in_the_midst_of_anything(kind):
 
 
 async def test_the_garbage_collector_closes_a_client_in_the_midst_of_a_change(monkeypatch):
-    original = server_module.Server.__init__
+    original = Server.__init__
 
     def collecting(self: Any, description: Any, *arguments: Any, **callbacks: Any) -> None:
         if description.address[1] == 1:
             gc.collect()
         original(self, description, *arguments, **callbacks)
 
-    monkeypatch.setattr(server_module.Server, "__init__", collecting)
+    monkeypatch.setattr(Server, "__init__", collecting)
     async with ScriptedServer() as server:
-        server._hello = {"hosts": [server.address, *HOSTS]}
+        server.fields = {"hosts": [server.address, *HOSTS]}
         client: Any = AsyncIOMotorClient(f"mongodb://{server.address}/?replicaSet=rs")
         gone = weakref.ref(client)
         client.aconnect()
@@ -125,7 +130,7 @@ def test_two_threads_use_a_client_at_once_for_the_first_time():
         for number, client in enumerate(clients):
             barrier.wait()
             try:
-                client._deployment.executor()
+                executor_of(client)
                 outcomes[number].append("usable")
             except RuntimeError:
                 outcomes[number].append("refused")
@@ -150,8 +155,8 @@ def test_two_threads_use_a_client_at_once_for_the_first_time():
 
 
 async def test_an_application_that_cancels_every_task_goes_on(monkeypatch):
-    monkeypatch.setattr(owner_module, "RESTART_PAUSE", 0.01)
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.01)
+    replace(monkeypatch, "owner.RESTART_PAUSE", 0.01)
+    look_again_soon(monkeypatch)
     async with ScriptedServer() as server:
         client: Any = AsyncIOMotorClient(server.uri, heartbeatFrequencyMS=500)
         await client.db.c.find_one({"_id": 1})
@@ -168,20 +173,19 @@ async def test_an_application_that_cancels_every_task_goes_on(monkeypatch):
 
 
 def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
-    monkeypatch.setattr(owner_module, "RESTART_PAUSE", 0.01)
-    with serving() as server, _interruptible():
+    replace(monkeypatch, "owner.RESTART_PAUSE", 0.01)
+    with serving(ScriptedServer(streams=True)) as server, _interruptible():
         loop = asyncio.new_event_loop()
         client: Any = AsyncIOMotorClient(server.uri)
         loop.run_until_complete(_find(client))
         monitor = loop.run_until_complete(_monitor(client))
-        original = monitor._on_hello
 
         def interrupted(description: Any) -> None:
-            monitor._on_hello = original
+            tell_of_hello(monitor, original)
             signal.raise_signal(signal.SIGINT)
             original(description)
 
-        monitor._on_hello = interrupted
+        original = tell_of_hello(monitor, interrupted)
         monitor.cancel_check()
         with pytest.raises(KeyboardInterrupt):
             loop.run_forever()
@@ -190,7 +194,7 @@ def test_a_keyboard_interrupt_in_a_monitor_does_not_end_it(monkeypatch):
         loop.run_until_complete(_find(client))
         client.close()
         assert not asyncio.all_tasks(loop)
-        eventually(lambda: not server.peers, "the end of every connection")
+        block_until(lambda: not server.peers, "the end of every connection")
         loop.close()
 
 
@@ -215,7 +219,7 @@ async def _monitor(client: Any) -> Any:
 async def test_what_is_to_be_done_in_the_background_is_dropped_with_the_topology(server, connect):
     client = connect(server)
     await _find(client)
-    executor = client._deployment.executor()
+    executor: Any = executor_of(client)
     client.close()
     begun = []
 

@@ -11,12 +11,23 @@ import pytest
 from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import AutoReconnect, NotPrimaryError, PyMongoError
 
-from motor.driver.cmap import pending as pending_module
-from motor.driver.cmap import pool as pool_module
-from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, generation_of, pool_of, topology_of
-from tests.driver.pool_events import PoolEvents
-from tests.driver.scripted import PATIENCE, Request, ScriptedServer, message, reply
+from tests.support.events import PoolEvents
+from tests.support.fixtures import ONCE
+from tests.support.inside import (
+    at_rest,
+    check_books,
+    generation_of,
+    maintain,
+    opening,
+    pool_of,
+    replace,
+    timers_of,
+    topology_of,
+)
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, reply
+from tests.support.waiting import PATIENCE, until
 
 
 class Greeting:
@@ -32,18 +43,18 @@ class Greeting:
     async def __call__(self, request: Request) -> None:
         if "compression" not in request.command:
             # A monitor's.
-            await self._server._greet(request)
+            await self._server.greet(request)
             return
         self._count += 1
         if self._hangs(self._count):
             self.hung.append(request)
         else:
-            await self._server._greet(request)
+            await self._server.greet(request)
 
     async def let_go(self) -> None:
         """Answer those that hang."""
         for request in self.hung:
-            await self._server._greet(request)
+            await self._server.greet(request)
 
 
 async def in_time(operation: Any) -> Any:
@@ -55,7 +66,7 @@ async def test_who_comes_after_somebody_who_gave_up_gets_an_opening_of_his_own(s
     greeting = Greeting(server, lambda count: count == 1)
     client = connect(server)
     first = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: greeting.hung)
+    await until(lambda: greeting.hung)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -63,7 +74,7 @@ async def test_who_comes_after_somebody_who_gave_up_gets_an_opening_of_his_own(s
     # What hangs may still be of use.
     await greeting.let_go()
     pool = pool_of(client)
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: at_rest(pool))
     assert pool.size == 2
 
 
@@ -71,7 +82,7 @@ async def test_who_comes_while_somebody_waits_gets_an_opening_of_his_own(server,
     greeting = Greeting(server, lambda count: count == 1)
     client = connect(server)
     first = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: greeting.hung)
+    await until(lambda: greeting.hung)
     await asyncio.sleep(0.05)
     both = asyncio.gather(first, client.db.c.find_one({"_id": 2}))
     assert await in_time(both) == [{"_id": 1}, {"_id": 2}]
@@ -80,7 +91,7 @@ async def test_who_comes_while_somebody_waits_gets_an_opening_of_his_own(server,
 
 
 async def test_one_who_waits_alone_does_not_count_for_ever_on_what_is_slow(server, connect, monkeypatch):
-    monkeypatch.setattr(pending_module, "SLOW", 0.02)
+    replace(monkeypatch, "pending.SLOW", 0.02)
     greeting = Greeting(server, lambda count: count == 1)
     client = connect(server)
     assert await in_time(client.db.c.find_one({"_id": 1})) == {"_id": 1}
@@ -89,51 +100,51 @@ async def test_one_who_waits_alone_does_not_count_for_ever_on_what_is_slow(serve
 
 @pytest.mark.parametrize("maximum", [1, 2, 3])
 async def test_those_that_hang_for_nobody_make_way(maximum, server, connect, monkeypatch):
-    monkeypatch.setattr(pending_module, "SLOW", 0.05)
+    replace(monkeypatch, "pending.SLOW", 0.05)
     greeting = Greeting(server, lambda count: count <= maximum)
     events = PoolEvents()
     client = connect(server, maxConnecting=maximum, event_listeners=[events])
     gone = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(maximum)]
-    await server.until(lambda: len(greeting.hung) == maximum)
+    await until(lambda: len(greeting.hung) == maximum)
     for operation in gone:
         operation.cancel()
     await asyncio.gather(*gone, return_exceptions=True)
     assert await in_time(client.db.c.find_one({"_id": "next"})) == {"_id": "next"}
     pool = pool_of(client)
     assert events.closed == [(1, "error")], "as many as needed, the oldest first"
-    assert len(pool._opening) == maximum - 1
+    assert len(opening(pool)) == maximum - 1
     client.close()
-    await server.until(lambda: not server.peers and len(events.closed) == events.names.count("connection_created"))
+    await until(lambda: not server.peers and len(events.closed) == events.names.count("connection_created"))
     events.check()
 
 
 async def test_what_somebody_waits_for_does_not_make_way(server, connect, monkeypatch):
     """However slow it is: whoever comes later would only have to wait as long."""
-    monkeypatch.setattr(pending_module, "SLOW", 0.0)
-    monkeypatch.setattr(pool_module, "PATIENCE", 0.001)
+    replace(monkeypatch, "pending.SLOW", 0.0)
+    replace(monkeypatch, "pool.PATIENCE", 0.001)
     greeting = Greeting(server, lambda count: count == 1)
     client = connect(server, maxConnecting=1)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(3)]
-    await server.until(lambda: greeting.hung)
+    await until(lambda: greeting.hung)
     await asyncio.sleep(0.05)
     assert len(greeting.hung) == 1
     await greeting.let_go()
     assert await in_time(asyncio.gather(*finding)) == [{"_id": number} for number in range(3)]
-    assert pool_of(client)._opening or pool_of(client).size
+    assert opening(pool_of(client)) or pool_of(client).size
 
 
 async def test_who_comes_later_does_not_get_the_error_of_what_was_given_up(server, connect):
     greeting = Greeting(server, lambda count: count <= 2)
     client = connect(server, **ONCE)
     first = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: len(greeting.hung) == 1)
+    await until(lambda: len(greeting.hung) == 1)
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     second = asyncio.ensure_future(client.db.c.find_one({"_id": 2}))
-    await server.until(lambda: len(greeting.hung) == 2)
+    await until(lambda: len(greeting.hung) == 2)
     greeting.hung.pop(0).peer.close()
     pool = pool_of(client)
-    await server.until(lambda: len(pool._opening) == 1)
+    await until(lambda: len(opening(pool)) == 1)
     assert not second.done()
     await greeting.let_go()
     assert await in_time(second) == {"_id": 2}
@@ -143,7 +154,7 @@ async def test_what_was_opened_before_the_pool_was_cleared_serves_nobody_after(s
     greeting = Greeting(server, lambda count: count == 1)
     client = connect(server, **ONCE)
     first = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: greeting.hung)
+    await until(lambda: greeting.hung)
     pool = pool_of(client)
     pool.clear()
     with pytest.raises(AutoReconnect, match="connection pool paused"):
@@ -153,21 +164,21 @@ async def test_what_was_opened_before_the_pool_was_cleared_serves_nobody_after(s
 
 
 async def test_min_pool_size_needs_no_timer(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "MAINTENANCE_INTERVAL", 1000.0)
+    replace(monkeypatch, "pool.MAINTENANCE_INTERVAL", 1000.0)
     client = connect(server, minPoolSize=20)
     await client.db.command("ping")
     pool = pool_of(client)
-    await server.until(lambda: at_rest(pool) and pool.size == 20, "minPoolSize")
+    await until(lambda: at_rest(pool) and pool.size == 20, "minPoolSize")
     assert server.most_greeting <= 3, "more than maxConnecting, and the monitor"
 
 
 async def test_min_pool_size_while_nothing_can_be_opened(server, connect, monkeypatch):
     """A failure is followed by a pause, and not by the next attempt at once."""
-    monkeypatch.setattr(pool_module, "MAINTENANCE_INTERVAL", 1000.0)
+    replace(monkeypatch, "pool.MAINTENANCE_INTERVAL", 1000.0)
     client = connect(server, minPoolSize=5)
     await client.db.command("ping")
     pool = pool_of(client)
-    await server.until(lambda: at_rest(pool) and pool.size == 5)
+    await until(lambda: at_rest(pool) and pool.size == 5)
     attempts = 0
 
     async def refuse(request: Request) -> None:
@@ -178,9 +189,9 @@ async def test_min_pool_size_while_nothing_can_be_opened(server, connect, monkey
     server.on_hello = refuse
     for peer in {request.peer for request in server.requests}:
         peer.close()
-    await server.until(lambda: pool.size == 4)
-    pool._maintain()
-    await server.until(lambda: attempts and not pool._opening)
+    await until(lambda: pool.size == 4)
+    maintain(pool)
+    await until(lambda: attempts and not opening(pool))
     for _ in range(50):
         await asyncio.sleep(0.001)
     assert attempts <= 3
@@ -193,12 +204,9 @@ async def test_maintenance_has_one_timer(server, connect):
     for _ in range(50):
         pool.clear()
         pool.ready()
-    timers: Any = asyncio.get_running_loop()
-    waiting = [timer for timer in timers._scheduled if not timer.cancelled() and timer._callback == pool._maintain]
-    assert len(waiting) == 1
+    assert len(timers_of(pool)) == 1
     pool.clear()
-    waiting = [timer for timer in timers._scheduled if not timer.cancelled() and timer._callback == pool._maintain]
-    assert waiting == []
+    assert timers_of(pool) == []
 
 
 USER = {"username": "u", "password": "p", "authMechanism": "PLAIN"}
@@ -259,7 +267,7 @@ async def test_what_the_server_says_in_the_handshake_is_no_sign_of_overload(serv
         if "compression" in request.command:
             await request.peer.send(message({"ok": 0, "code": 91, "errmsg": "shutting down"}, request.id))
         else:
-            await server._greet(request)
+            await server.greet(request)
 
     server.on_hello = shutting_down
     client = connect(server, **ONCE)
@@ -269,7 +277,7 @@ async def test_what_the_server_says_in_the_handshake_is_no_sign_of_overload(serv
     assert not raised.value.has_error_label("SystemOverloadedError")
     assert not raised.value.has_error_label("RetryableError")
     pool = pool_of(client)
-    await server.until(lambda: generation_of(pool) >= 1)
+    await until(lambda: generation_of(pool) >= 1)
 
 
 async def test_an_election_is_no_matter_of_the_connections_there_are(connect):
@@ -278,17 +286,17 @@ async def test_an_election_is_no_matter_of_the_connections_there_are(connect):
     async with ScriptedServer(hello=secondary) as server:
         client = connect(f"mongodb://{server.address}/?replicaSet=rs", heartbeatFrequencyMS=500)
         await client.get_database("db", read_preference=ReadPreference.SECONDARY_PREFERRED).c.find_one({"_id": 1})
-        server._hello = {}
+        server.fields = {}
         await client.db.c.insert_one({"_id": 1})
         unacknowledged = client.db.get_collection("c", write_concern=WriteConcern(0))
         for number in range(3):
             await unacknowledged.insert_one({"_id": number})
-        await server.until(lambda: len(server.requests) == 5)
+        await until(lambda: len(server.requests) == 5)
         assert len({request.peer for request in server.requests}) == 1
         assert topology_of(client).description.has_writable_server()
         # And the other way round, as soon as it is known.
-        server._hello = {**secondary, "primary": "127.0.0.1:1"}
-        await server.until(lambda: not topology_of(client).description.has_writable_server())
+        server.fields = {**secondary, "primary": "127.0.0.1:1"}
+        await until(lambda: not topology_of(client).description.has_writable_server())
         client.close()
 
 

@@ -15,9 +15,11 @@ from pymongo.errors import (
 )
 
 import motor.embedded
-from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, generation_of, idle, pool_of, server_of
-from tests.driver.scripted import Request, ScriptedServer, answer, close, silence, when
+from tests.support.fixtures import ONCE
+from tests.support.inside import at_rest, check_books, generation_of, idle, opening, pool_of, server_of, waiters
+from tests.support.listener import Request
+from tests.support.server import ScriptedServer, answer, close, silence, when
+from tests.support.waiting import until
 
 
 async def test_one_connection_is_enough_for_one_after_the_other(server, connect):
@@ -44,7 +46,7 @@ async def test_the_connection_used_last_is_used_next(server, connect):
     release = asyncio.Event()
     server.script("find", when(release), when(release))
     both = asyncio.gather(client.db.c.find_one({"_id": 1}), client.db.c.find_one({"_id": 2}))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     release.set()
     await both
     pool = pool_of(client)
@@ -71,7 +73,7 @@ async def test_max_pool_size_zero_is_no_limit(server, connect):
     release = asyncio.Event()
     server.default = when(release)
     finding = asyncio.gather(*(client.db.c.find_one({"_id": number}) for number in range(110)))
-    await server.until(lambda: len(server.requests) == 110)
+    await until(lambda: len(server.requests) == 110)
     release.set()
     assert await finding == [{"_id": number} for number in range(110)]
 
@@ -84,13 +86,13 @@ async def test_never_more_than_max_connecting_at_once(maximum, server, connect):
 
     async def slowly(request: Request) -> None:
         await asyncio.sleep(0.01)
-        await server._greet(request)
+        await server.greet(request)
 
     server.on_hello = slowly
     release = asyncio.Event()
     server.default = when(release)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(12)]
-    await server.until(lambda: len(server.requests) == 13)
+    await until(lambda: len(server.requests) == 13)
     release.set()
     await asyncio.gather(*finding)
     # The monitor may say hello at the same time.
@@ -103,7 +105,7 @@ async def test_first_come_first_served(server, connect):
     release = asyncio.Event()
     server.script("find", when(release))
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(30)]
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     release.set()
     await asyncio.gather(*finding)
     assert [request.command["filter"]["_id"] for request in server.requests[1:]] == list(range(30))
@@ -117,7 +119,7 @@ async def test_one_who_asks_later_does_not_jump_the_queue(server, connect):
     held = pool.take()
     assert held is not None
     waiting = asyncio.ensure_future(client.db.c.find_one({"_id": "waited"}))
-    await server.until(lambda: len(pool._waiters) == 1)
+    await until(lambda: len(waiters(pool)) == 1)
     pool.check_in(held)
     assert pool.take() is None
     assert await waiting == {"_id": "waited"}
@@ -129,7 +131,7 @@ async def test_waiting_too_long_for_a_connection(server, connect):
     release = asyncio.Event()
     server.script("find", when(release))
     holding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     with pytest.raises(
         WaitQueueTimeoutError,
         match=r"Timed out while checking out a connection from connection pool. maxPoolSize: 1, timeout: 0.08",
@@ -148,10 +150,10 @@ async def test_no_connection_is_opened_for_those_who_gave_up(how, server, connec
     await client.db.command("ping")
     server.script("find", silence)
     holding = asyncio.ensure_future(client.db.c.find_one({"_id": 0}))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     waiting = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(1, 20)]
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) >= 19 or all(task.done() for task in waiting))
+    await until(lambda: len(waiters(pool)) >= 19 or all(task.done() for task in waiting))
     if how == "cancelled":
         for task in waiting:
             task.cancel()
@@ -180,7 +182,7 @@ async def test_the_queue_does_not_grow_with_those_who_gave_up(server, connect):
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    assert len(pool._waiters) <= 100
+    assert len(waiters(pool)) <= 100
     pool.check_in(held)
     assert await client.db.c.find_one({"_id": 2}) == {"_id": 2}
 
@@ -195,7 +197,7 @@ async def test_idle_too_long(server, connect, monkeypatch):
     idle(pool)[0].idle_since = now - 61
     await client.db.command("ping")
     assert server.requests[2].peer is not server.requests[1].peer
-    await server.until(lambda: server.requests[1].peer not in server.peers)
+    await until(lambda: server.requests[1].peer not in server.peers)
     assert at_rest(pool)
 
 
@@ -205,13 +207,13 @@ async def test_clearing_closes_what_is_idle_and_refuses_who_waits(server, connec
     server.script("find", answer, when(release))
     await client.db.c.find_one({"_id": 0})
     using = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     server.script("find", when(release))
     using_too = asyncio.ensure_future(client.db.c.find_one({"_id": 2}))
-    await server.until(lambda: len(server.requests) == 3)
+    await until(lambda: len(server.requests) == 3)
     waiting = asyncio.ensure_future(client.db.c.find_one({"_id": 3}))
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) == 1)
+    await until(lambda: len(waiters(pool)) == 1)
     generation = generation_of(pool)
     pool.clear()
     assert generation_of(pool) == generation + 1
@@ -223,7 +225,7 @@ async def test_clearing_closes_what_is_idle_and_refuses_who_waits(server, connec
     release.set()
     assert await using == {"_id": 1}
     assert await using_too == {"_id": 2}
-    await server.until(lambda: pool.size == 0)
+    await until(lambda: pool.size == 0)
     pool.ready()
     assert await client.db.c.find_one({"_id": 4}) == {"_id": 4}
     assert server.requests[-1].peer not in {request.peer for request in server.requests[:-1]}
@@ -236,7 +238,7 @@ async def test_clearing_closes_idle_connections(server, connect):
     pool = pool_of(client)
     pool.clear()
     assert pool.size == 0
-    await server.until(lambda: server.requests[0].peer not in server.peers)
+    await until(lambda: server.requests[0].peer not in server.peers)
 
 
 async def test_a_connection_that_was_being_opened_while_the_pool_was_cleared_is_not_used(server, connect):
@@ -245,15 +247,15 @@ async def test_a_connection_that_was_being_opened_while_the_pool_was_cleared_is_
     pool = pool_of(client)
     held = pool.take()
     release = asyncio.Event()
-    server.on_hello = when(release, server._greet)
+    server.on_hello = when(release, server.greet)
     waiting = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: server.opened == 3)
+    await until(lambda: server.opened == 3)
     pool.clear()
     with pytest.raises(AutoReconnect):
         await waiting
     pool.ready()
     release.set()
-    await server.until(lambda: not pool._opening)
+    await until(lambda: not opening(pool))
     assert held is not None
     pool.check_in(held)
     assert pool.size == 0
@@ -265,7 +267,7 @@ async def test_a_failure_of_an_old_generation_does_not_clear_the_new(server, con
     release = asyncio.Event()
     server.script("find", when(release, close))
     failing = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: len(server.requests) == 1)
+    await until(lambda: len(server.requests) == 1)
     pool = pool_of(client)
     pool.clear()
     pool.ready()
@@ -284,7 +286,7 @@ async def test_a_network_error_clears_the_pool_once(server, connect):
     release = asyncio.Event()
     server.script("find", *[when(release, close)] * 5)
     failing = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(5)]
-    await server.until(lambda: len(server.requests) == 5)
+    await until(lambda: len(server.requests) == 5)
     pool = pool_of(client)
     generation = generation_of(pool)
     release.set()
@@ -312,10 +314,10 @@ async def test_a_closed_pool_refuses(server, connect):
     release = asyncio.Event()
     server.script("find", when(release))
     using = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     waiting = asyncio.ensure_future(client.db.c.find_one({"_id": 2}))
     pool = pool_of(client)
-    await server.until(lambda: len(pool._waiters) == 1)
+    await until(lambda: len(waiters(pool)) == 1)
     client.close()
     with pytest.raises(InvalidOperation, match="Cannot use MongoClient after close"):
         await waiting
@@ -325,7 +327,7 @@ async def test_a_closed_pool_refuses(server, connect):
         await pool.check_out()
     with pytest.raises(InvalidOperation):
         await client.db.c.find_one({"_id": 3})
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
     assert pool.size == 0
 
 
@@ -334,7 +336,7 @@ async def test_an_idle_connection_that_the_server_closes_is_not_used(server, con
     await client.db.command("ping")
     server.requests[0].peer.close()
     pool = pool_of(client)
-    await server.until(lambda: pool.size == 0)
+    await until(lambda: pool.size == 0)
     assert idle(pool) == []
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
 
@@ -348,15 +350,15 @@ async def test_opening_fails_for_some(server, connect):
     async def every_third(request: Request) -> None:
         nonlocal count
         count += 1
-        await (close if count % 3 == 0 else server._greet)(request)
+        await (close if count % 3 == 0 else server.greet)(request)
 
     server.on_hello = every_third
     finding = asyncio.gather(*(client.db.c.find_one({"_id": n}) for n in range(40)), return_exceptions=True)
     results = await asyncio.wait_for(finding, 20)
     assert all(result == {"_id": n} or isinstance(result, PyMongoError) for n, result in enumerate(results))
-    server.on_hello = server._greet
+    server.on_hello = server.greet
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_a_server_that_restarts(connect):
@@ -393,17 +395,17 @@ async def _until_it_works(client):
 
 async def test_a_scripted_server_that_restarts(connect):
     server = ScriptedServer()
-    await server.start()
+    await server.open()
     client = connect(server, serverSelectionTimeoutMS=300)
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
-    await server.stop()
+    await server.close()
     with pytest.raises(AutoReconnect):
         await client.db.c.find_one({"_id": 2})
     with pytest.raises(AutoReconnect, match=server.address):
         await client.db.c.find_one({"_id": 3})
-    await server.start()
+    await server.open()
     await _until_it_works(client)
     assert await client.db.c.find_one({"_id": 4}) == {"_id": 4}
     client.close()
-    await server.until(lambda: not server.peers)
-    await server.stop()
+    await until(lambda: not server.peers)
+    await server.close()

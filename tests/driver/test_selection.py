@@ -9,7 +9,8 @@ import bson.json_util
 import pytest
 from pymongo import ReadPreference
 
-from tests.driver.inside import server_of, topology_of
+from tests.support.inside import server_of, topology_of
+from tests.support.waiting import until
 
 SELECTION = "pymongo.serverSelection"
 
@@ -39,7 +40,7 @@ async def test_sessions_are_ended_whether_the_log_is_on_or_not(server, connect, 
     await client.db.command("ping")
     with caplog.at_level(logging.DEBUG, SELECTION):
         client.close()
-        await server.until(lambda: "endSessions" in server.names)
+        await until(lambda: "endSessions" in server.names)
     assert not told(caplog)
 
 

@@ -12,29 +12,18 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
-import uvloop
 from pymongo.errors import PyMongoError
 
 import motor.embedded
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import pool_of
+from tests.support.inside import draining, idle, pool_of
+from tests.support.loops import RUNS
+from tests.support.waiting import until
 
 OPERATIONS = 2000
 POOL_SIZE = 10
-
-RUNS: dict[str, Callable[..., Any]] = {"asyncio": asyncio.run, "uvloop": uvloop.run}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens within seconds."""
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it does not happen")
 
 
 async def storm(uri: str, seed: int, restart: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -85,10 +74,10 @@ async def storm(uri: str, seed: int, restart: Callable[[], Awaitable[None]] | No
     replies = await asyncio.gather(*(client.admin.command("ping") for _ in range(3 * POOL_SIZE)))
     assert all(reply["ok"] == 1 for reply in replies)
     pool = pool_of(client)
-    await until(lambda: not pool._draining)
+    await until(lambda: not draining(pool))
     assert pool.size <= POOL_SIZE
     assert pool.in_use == 0
-    assert all(not connection.closed and connection.at_rest for connection in pool._idle)
+    assert all(not connection.closed and connection.at_rest for connection in idle(pool))
     await client.drop_database(numbers.database.name)
     await client.close()
     gc.collect()
@@ -121,7 +110,8 @@ def test_cancelled_at_random_while_the_server_restarts(loop):
 def test_nothing_is_printed(loop, server_uri):
     program = f"""
         import asyncio, uvloop
-        from tests.driver.test_storm import RUNS, storm
+        from tests.driver.test_storm import storm
+        from tests.support.loops import RUNS
         RUNS[{loop!r}](storm({server_uri!r}, seed=3))
     """
     ran = subprocess.run(

@@ -10,9 +10,12 @@ from pymongo.errors import AutoReconnect, ProtocolError, ServerSelectionTimeoutE
 
 from motor.driver.cmap.hello import MOST_MEMBERS, read_hello
 from motor.driver.wire.reader import STRANGERS_MESSAGE_SIZE
-from tests.compression.envelope import wrap
-from tests.driver.inside import server_of, servers_of, topology_of
-from tests.driver.scripted import Request, ScriptedServer, message, reply, send
+from tests.support.envelope import wrap
+from tests.support.inside import server_of, servers_of, topology_of
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, reply, send
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
@@ -30,7 +33,7 @@ def greeting_of_operations(server: ScriptedServer, greet: Any) -> None:
     """Monitors are greeted as usual, the connections of operations by `greet`."""
 
     async def on_hello(request: Request) -> None:
-        await (server._greet if is_monitors(request) else greet)(request)
+        await (server.greet if is_monitors(request) else greet)(request)
 
     server.on_hello = on_hello
 
@@ -41,7 +44,7 @@ async def test_a_hello_is_of_a_bounded_size(connect):
         with pytest.raises(ServerSelectionTimeoutError, match="larger than 1000000, the most before authentication"):
             await client.db.c.find_one()
         assert server.names == []
-        server._hello = {"text": "x" * (STRANGERS_MESSAGE_SIZE - 2000)}
+        server.fields = {"text": "x" * (STRANGERS_MESSAGE_SIZE - 2000)}
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
         client.close()
 
@@ -91,7 +94,7 @@ def test_no_more_members_than_there_can_be(name):
 
 async def test_nobody_asks_those_whom_such_a_hello_names(connect):
     async with ScriptedServer() as other, ScriptedServer() as server:
-        server._hello = {"hosts": [server.address, *[other.address] * MOST_MEMBERS]}
+        server.fields = {"hosts": [server.address, *[other.address] * MOST_MEMBERS]}
         client = connect(f"mongodb://{server.address}/?replicaSet=rs", serverSelectionTimeoutMS=200)
         with pytest.raises(ServerSelectionTimeoutError, match="a replica set has 50 members at most"):
             await client.db.c.find_one()
@@ -109,8 +112,8 @@ async def test_hello_after_hello_names_others(connect):
             nonlocal named
             named += 1
             hosts = [server.address, *(f"127.0.0.1:{named * 100 + number}" for number in range(MOST_MEMBERS - 1))]
-            server._hello = {**SECONDARY, "primary": hosts[1], "hosts": hosts}
-            await server._greet(request)
+            server.fields = {**SECONDARY, "primary": hosts[1], "hosts": hosts}
+            await server.greet(request)
 
         server.on_hello = greet
         client = connect(f"mongodb://{server.address}/?replicaSet=rs")
@@ -122,7 +125,7 @@ async def test_hello_after_hello_names_others(connect):
             topology.request_check_all()
             return isinstance(topology.description.server_descriptions()[known].error, ProtocolError)
 
-        await server.until(refused, "a hello that names too many")
+        await until(refused, "a hello that names too many")
         assert "More than 150 servers" in str(topology.description.server_descriptions()[known].error)
         assert 2 * MOST_MEMBERS < len(servers_of(client)) <= 3 * MOST_MEMBERS
         client.close()
@@ -137,8 +140,8 @@ async def test_a_primary_whose_set_is_another_each_time(connect):
         async def greet(request: Request) -> None:
             number = len(created) * 100
             hosts = [server.address, *(f"127.0.0.1:{number + port}" for port in range(1, MOST_MEMBERS))]
-            server._hello = {"hosts": hosts}
-            await server._greet(request)
+            server.fields = {"hosts": hosts}
+            await server.greet(request)
 
         server.on_hello = greet
         client = connect(f"mongodb://{server.address}/?replicaSet=rs")
@@ -151,7 +154,7 @@ async def test_a_primary_whose_set_is_another_each_time(connect):
             topology.request_check_all()
             return isinstance(topology.description.server_descriptions()[known].error, ProtocolError)
 
-        await server.until(refused, "a hello that names too many")
+        await until(refused, "a hello that names too many")
         assert len(servers_of(client)) == MOST_MEMBERS
         assert 2 * MOST_MEMBERS < len(created) <= 3 * MOST_MEMBERS + 1
         client.close()
@@ -165,7 +168,7 @@ async def test_as_many_seeds_as_one_likes(server, connect):
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
     assert server_of(client).description.address == ("127.0.0.1", server.port)
     # A secondary adds to them.
-    server._hello = {**SECONDARY, "primary": "127.0.0.1:999", "hosts": [server.address, "127.0.0.1:999"]}
+    server.fields = {**SECONDARY, "primary": "127.0.0.1:999", "hosts": [server.address, "127.0.0.1:999"]}
     other = connect(uri).get_database("db", read_preference=ReadPreference.SECONDARY)
     assert await other.c.find_one({"_id": 1}) == {"_id": 1}
     assert len(servers_of(other.client)) == 4 * MOST_MEMBERS + 1

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,10 +15,10 @@ import pytest
 from bson.objectid import ObjectId
 from pymongo.errors import ServerSelectionTimeoutError
 
-from motor.driver import threads
 from motor.driver.threads import APPLICATION, NAMES, WORK, Threads
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
-from tests.driver.scripted import PATIENCE
+from tests.support.inside import idle_threads_of, replace, threads_of
+from tests.support.waiting import PATIENCE, block_until
 
 
 class Held:
@@ -38,20 +38,12 @@ class Held:
         self._free.set()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait, outside of any loop, until `condition` holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_there_are_no_more_than_so_many():
     pool, held = Threads("test bounded", 2), Held()
     calls = [pool.submit(held) for _ in range(5)]
-    wait_until(lambda: held.begun == 2)
+    block_until(lambda: held.begun == 2)
     time.sleep(0.02)
-    assert held.begun == pool._threads == 2
+    assert held.begun == threads_of(pool) == 2
     held.release()
     assert {call.result(PATIENCE) for call in calls} == {"test bounded"}
 
@@ -60,17 +52,17 @@ def test_an_idle_one_is_used_before_another_is_started():
     pool = Threads("test idle", 4)
     for _ in range(20):
         pool.submit(lambda: None).result(PATIENCE)
-        wait_until(lambda: pool._idle == 1)
-    assert pool._threads == 1
+        block_until(lambda: idle_threads_of(pool) == 1)
+    assert threads_of(pool) == 1
 
 
 def test_they_end_when_there_is_nothing_to_do(monkeypatch):
-    monkeypatch.setattr(threads, "IDLE_SECONDS", 0.01)
+    replace(monkeypatch, "threads.IDLE_SECONDS", 0.01)
     pool = Threads("test ending", 4)
     for _ in range(2):
         assert pool.submit(lambda: 1).result(PATIENCE) == 1
-        wait_until(lambda: pool._threads == 0)
-    wait_until(lambda: not any(thread.name == "test ending" for thread in threading.enumerate()))
+        block_until(lambda: threads_of(pool) == 0)
+    block_until(lambda: not any(thread.name == "test ending" for thread in threading.enumerate()))
 
 
 def test_what_is_cancelled_before_it_begins_is_never_called():
@@ -105,7 +97,7 @@ def test_the_system_has_no_thread_for_us(monkeypatch):
         with pytest.raises(RuntimeError, match="can't start"):
             pool.submit(lambda: 1)
     assert pool.submit(lambda: 4).result(PATIENCE) == 4
-    assert pool._threads == 1
+    assert threads_of(pool) == 1
 
 
 def test_several_loops_use_them():
@@ -123,7 +115,7 @@ async def _called(pool: Threads) -> int:
 def test_a_forked_child_has_its_own():
     pool, held = Threads("test forked", 1), Held()
     busy = pool.submit(held)
-    wait_until(lambda: held.begun == 1)
+    block_until(lambda: held.begun == 1)
     child = os.fork()
     if child == 0:
         os._exit(0 if pool.submit(lambda: 6).result(PATIENCE) == 6 else 1)

@@ -13,11 +13,11 @@ from pymongo.errors import AutoReconnect, ConfigurationError, ServerSelectionTim
 from pymongo.topology_description import TOPOLOGY_TYPE
 
 import motor.embedded
-from motor.driver.sdam import monitor as monitor_module
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import monitor_of, pool_of, server_of, topology_of
-from tests.driver.scripted import ScriptedServer
-from tests.leaks import drivers_tasks
+from tests.support.inside import look_again_soon, monitor_of, pool_of, replace, server_of, task_of, topology_of
+from tests.support.leaks import drivers_tasks
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 
 def free_port() -> int:
@@ -35,7 +35,7 @@ async def test_what_suits_is_found_once(server, connect, monkeypatch):
     def found_anew(*arguments: object) -> None:
         raise AssertionError(arguments)
 
-    monkeypatch.setattr("motor.driver.sdam.topology.suitable_addresses", found_anew)
+    replace(monkeypatch, "topology.suitable_addresses", found_anew)
     for _ in range(3):
         await client.db.c.insert_one({})
         await client.db.c.find_one()
@@ -96,8 +96,8 @@ async def test_seeds_that_do_not_belong_are_dropped(connect):
     async with ScriptedServer() as member, ScriptedServer(replica_set="other") as stranger:
         client = connect(f"mongodb://{stranger.address},{member.address}/?replicaSet=rs")
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
-        await member.until(lambda: client.nodes == frozenset([("127.0.0.1", member.port)]))
-        await member.until(lambda: not stranger.peers, "no connection to the stranger left")
+        await until(lambda: client.nodes == frozenset([("127.0.0.1", member.port)]))
+        await until(lambda: not stranger.peers, "no connection to the stranger left")
         client.close()
 
 
@@ -203,7 +203,7 @@ async def test_a_unix_domain_socket(tmp_path, connect):
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
         assert server.opened == 2
         client.close()
-        await server.until(lambda: not server.peers)
+        await until(lambda: not server.peers)
     client = connect("mongodb://" + str(tmp_path / "none.sock").replace("/", "%2F"), serverSelectionTimeoutMS=100)
     with pytest.raises(ServerSelectionTimeoutError, match=r"none\.sock: "):
         await client.db.c.find_one()
@@ -241,7 +241,7 @@ async def test_nothing_is_left_after_close(server, connect):
     for _ in range(20):
         await asyncio.sleep(0)
     assert not drivers_tasks() - before
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
 
 
 async def test_the_monitor_is_woken_by_who_waits(server, connect):
@@ -255,7 +255,7 @@ async def test_the_monitor_is_woken_by_who_waits(server, connect):
 
 @pytest.mark.parametrize("turns", range(5))
 async def test_a_monitor_that_is_closed_right_after_it_was_woken_ends(turns, server, monkeypatch):
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.01)
+    look_again_soon(monkeypatch)
     client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri)
     await client.db.command("ping")
     monitor = monitor_of(client)
@@ -264,7 +264,7 @@ async def test_a_monitor_that_is_closed_right_after_it_was_woken_ends(turns, ser
     for _ in range(turns):
         await asyncio.sleep(0)
     client.close()
-    task = monitor._service.task
+    task = task_of(monitor)
     await asyncio.wait([task], timeout=1)
     ended = task.done()
     # So that a monitor that runs on doesn't disturb other tests.

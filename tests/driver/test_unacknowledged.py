@@ -12,8 +12,9 @@ import pytest
 from pymongo import WriteConcern
 from pymongo.errors import NetworkTimeout
 
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import ScriptedServer
+from tests.support.inside import at_rest, connections, pool_of, unsent
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 LARGE = b"x" * 4_000_000
 
@@ -49,7 +50,7 @@ async def fill(client: Any) -> None:
 async def test_a_write_ends_in_time(limit, server, connect):
     client = connect(server, **({} if limit == "pymongo.timeout" else {limit: BRIEF_MS}))
     await client.admin.command("ping")
-    (connection,) = pool_of(client)._open
+    (connection,) = connections(pool_of(client))
     async with not_reading(server):
         with pytest.raises(NetworkTimeout, match="timed out") as raised:
             if limit == "pymongo.timeout":
@@ -59,7 +60,7 @@ async def test_a_write_ends_in_time(limit, server, connect):
                 await fill(client)
         assert raised.value.timeout
         assert connection.closed
-        assert not connection._unsent
+        assert not unsent(connection)
         assert at_rest(pool_of(client))
 
 
@@ -67,15 +68,15 @@ async def test_one_that_is_given_up_leaves_nothing_behind(server, connect):
     """Neither its bytes, nor a connection that seems idle and has others wait behind them."""
     client = connect(server, maxPoolSize=1)
     await client.admin.command("ping")
-    (connection,) = pool_of(client)._open
+    (connection,) = connections(pool_of(client))
     async with not_reading(server):
         writing = asyncio.ensure_future(fill(client))
-        await server.until(lambda: connection._unsent, "the buffers full")
+        await until(lambda: unsent(connection), "the buffers full")
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
         assert connection.closed
-        assert not connection._unsent
+        assert not unsent(connection)
         assert pool_of(client).size == 0
     assert (await client.admin.command("ping"))["ok"] == 1
     assert at_rest(pool_of(client))

@@ -16,7 +16,7 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import DocumentTooLarge
 
 from tests.differential.conftest import REFERENCE
-from tests.driver.scripted import ScriptedServer
+from tests.support.server import ScriptedServer
 
 LIMIT = 2000
 OVERHEAD = 16 * 1024 - 2

@@ -16,7 +16,8 @@ from bson import Int64, Timestamp
 from pymongo.errors import ExecutionTimeout
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
-from tests.driver.scripted import PATIENCE, ScriptedServer, reply, when
+from tests.support.server import ScriptedServer, reply, when
+from tests.support.waiting import PATIENCE
 
 BRIEF = 0.1
 LONG = 60.0

@@ -14,15 +14,27 @@ from pymongo.errors import AutoReconnect
 from pymongo.monitoring import ConnectionClosedReason
 
 from motor._pymongo import add_error_label
-from motor.driver.cmap import connection as connection_module
-from motor.driver.cmap import pool as pool_module
 from motor.driver.cmap.connection import Connection
 from motor.driver.wire import op_msg
 from motor.driver.wire.header import next_request_id
-from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, check_books, idle, pool_of
-from tests.driver.pool_events import PoolEvents
-from tests.driver.scripted import PATIENCE, Peer, ScriptedServer, message, silence, when
+from tests.support.events import PoolEvents
+from tests.support.fixtures import ONCE
+from tests.support.inside import (
+    at_rest,
+    awaited_reply,
+    check_books,
+    connections,
+    draining,
+    idle,
+    pool_of,
+    replace,
+    streamed,
+    waiters,
+)
+from tests.support.listener import Peer
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, silence, when
+from tests.support.waiting import PATIENCE, until
 
 PING = {"ping": 1, "$db": "db"}
 
@@ -30,7 +42,7 @@ PING = {"ping": 1, "$db": "db"}
 async def given_up(server: ScriptedServer, operation: asyncio.Future[Any]) -> None:
     """Cancel it once the server has its command."""
     before = len(server.requests)
-    await server.until(lambda: len(server.requests) > before)
+    await until(lambda: len(server.requests) > before)
     operation.cancel()
     with pytest.raises(asyncio.CancelledError):
         await operation
@@ -43,28 +55,28 @@ def receive(connection: Connection, data: bytes) -> None:
 
 
 async def test_who_waits_does_not_wait_for_an_abandoned_reply(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 1000.0)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 1000.0)
     events = PoolEvents()
     client = connect(server, maxPoolSize=3, event_listeners=[events])
     server.script("find", *[silence] * 3)
     for number in range(3):
         await given_up(server, client.db.c.find_one({"_id": number}))
     pool = pool_of(client)
-    oldest = next(iter(pool._draining))
-    assert len(pool._draining) == 3
+    oldest = next(iter(draining(pool)))
+    assert len(draining(pool)) == 3
     assert await asyncio.wait_for(client.db.c.find_one({"_id": "next"}), PATIENCE) == {"_id": "next"}
     assert oldest.closed
-    assert len(pool._draining) == 2, "more were closed than somebody needed"
+    assert len(draining(pool)) == 2, "more were closed than somebody needed"
     assert events.closed == [(oldest.id, ConnectionClosedReason.ERROR)]
     assert pool.size == 3
     check_books(pool)
     client.close()
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
     events.check()
 
 
 async def test_as_many_make_way_as_there_are_who_wait(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "DRAIN_TIMEOUT", 1000.0)
+    replace(monkeypatch, "pool.DRAIN_TIMEOUT", 1000.0)
     client = connect(server, maxPoolSize=4)
     server.script("find", *[silence] * 4)
     for number in range(4):
@@ -72,15 +84,15 @@ async def test_as_many_make_way_as_there_are_who_wait(server, connect, monkeypat
     release = asyncio.Event()
     server.default = when(release)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(3)]
-    await server.until(lambda: len(server.requests) == 7)
-    assert len(pool_of(client)._draining) == 1
+    await until(lambda: len(server.requests) == 7)
+    assert len(draining(pool_of(client))) == 1
     release.set()
     await asyncio.gather(*finding)
     check_books(pool_of(client))
 
 
 async def test_abandoned_replies_that_come_soon_cost_no_connections(server, connect, monkeypatch):
-    monkeypatch.setattr(pool_module, "PATIENCE", PATIENCE)
+    replace(monkeypatch, "pool.PATIENCE", PATIENCE)
     client = connect(server, maxPoolSize=2)
     for number in range(50):
         operation = asyncio.ensure_future(client.db.c.find_one({"_id": number}))
@@ -94,7 +106,7 @@ async def test_abandoned_replies_that_come_soon_cost_no_connections(server, conn
 
 async def test_what_a_transaction_waits_for_does_not_make_way(server, connect, monkeypatch):
     """Its end has to come after its commands, and closing a connection does not take back what was sent."""
-    monkeypatch.setattr(pool_module, "PATIENCE", 0.0)
+    replace(monkeypatch, "pool.PATIENCE", 0.0)
     client = connect(server, maxPoolSize=1)
     release = asyncio.Event()
     server.script("insert", when(release))
@@ -108,7 +120,7 @@ async def test_what_a_transaction_waits_for_does_not_make_way(server, connect, m
         assert server.names == ["insert"]
         release.set()
         await asyncio.gather(waiting, aborting)
-    await server.until(lambda: sorted(server.names[1:]) == ["abortTransaction", "find"])
+    await until(lambda: sorted(server.names[1:]) == ["abortTransaction", "find"])
     assert server.opened == 2
 
 
@@ -119,9 +131,9 @@ async def test_no_connection_keeps_an_abandoned_reply(turns, server, connect):
     await client.db.command("ping")
     server.script("ping", silence)
     operation = asyncio.ensure_future(client.db.command("ping"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     pool = pool_of(client)
-    (connection,) = pool._open
+    (connection,) = connections(pool)
     operation.cancel()
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -129,7 +141,7 @@ async def test_no_connection_keeps_an_abandoned_reply(turns, server, connect):
     with pytest.raises(asyncio.CancelledError):
         await operation
     del operation
-    await server.until(lambda: at_rest(pool))
+    await until(lambda: at_rest(pool))
     assert idle(pool) == [connection]
     gc.collect()
     assert not [one for one in gc.get_objects() if isinstance(one, op_msg.Message)]
@@ -140,17 +152,18 @@ async def test_of_a_reply_that_comes_as_it_is_given_up_the_cursor_is_killed(serv
     await client.db.command("ping")
     server.script("find", silence)
     operation = asyncio.ensure_future(client.db.c.find().to_list(None))
-    await server.until(lambda: len(server.requests) == 2)
-    (connection,) = pool_of(client)._open
+    await until(lambda: len(server.requests) == 2)
+    (connection,) = connections(pool_of(client))
     operation.cancel()
     # It is cancelled, but has had no turn to say what is to become of its reply.
-    assert connection._reply is not None
-    assert connection._reply.cancelled()
+    reply = awaited_reply(connection)
+    assert reply is not None
+    assert reply.cancelled()
     cursor = {"id": Int64(77), "ns": "db.c", "firstBatch": []}
     receive(connection, message({"ok": 1, "cursor": cursor}, server.requests[1].id))
     with pytest.raises(asyncio.CancelledError):
         await operation
-    await server.until(lambda: "killCursors" in server.names)
+    await until(lambda: "killCursors" in server.names)
     assert server.requests[-1].command["cursors"] == [77]
 
 
@@ -159,9 +172,9 @@ async def test_another_reply_to_what_was_given_up_is_refused(server, connect):
     await client.db.command("ping")
     server.script("ping", silence)
     operation = asyncio.ensure_future(client.db.command("ping"))
-    await server.until(lambda: len(server.requests) == 2)
+    await until(lambda: len(server.requests) == 2)
     pool = pool_of(client)
-    (connection,) = pool._open
+    (connection,) = connections(pool)
     operation.cancel()
     receive(connection, message({"ok": 1}, server.requests[1].id) * 2)
     assert connection.closed
@@ -191,7 +204,7 @@ async def test_what_is_given_up_half_sent_goes_to_nobody(server, connect):
     assert connection.closed
     pool.check_in(connection)
     assert not idle(pool)
-    assert not pool._draining
+    assert not draining(pool)
     server.reading.set()
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
     assert server.opened == 3
@@ -210,7 +223,7 @@ async def test_a_stream_that_nobody_reads_is_closed(server, connect):
     server.script("ping", stream)
     request_id = next_request_id()
     await connection.send_exhaust(op_msg.encode(request_id, bson.encode(PING), op_msg.EXHAUST_ALLOWED), request_id)
-    await server.until(lambda: connection._streamed, "the last reply of the stream")
+    await until(lambda: streamed(connection), "the last reply of the stream")
     pool.check_in(connection)
     assert idle(pool) == []
     assert events.closed == [(connection.id, ConnectionClosedReason.ERROR)]
@@ -230,7 +243,7 @@ async def test_given_back_by_somebody_who_had_gone(server, connect):
         pool = pool_of(client)
         held = await pool.check_out()
         waiting = asyncio.ensure_future(client.db.command("ping"))
-        await server.until(lambda pool=pool: len(pool._waiters) == 1)
+        await until(lambda pool=pool: len(waiters(pool)) == 1)  # type: ignore[misc]
         pool.check_in(held)
         if what == "break":
             held.connection_lost(None)
@@ -243,7 +256,7 @@ async def test_given_back_by_somebody_who_had_gone(server, connect):
         assert pool.size == 0
         assert events.closed == [(held.id, reason)]
         client.close()
-    await server.until(lambda: not server.peers)
+    await until(lambda: not server.peers)
 
 
 async def test_a_connection_that_drains_while_the_pool_is_removed(server, connect):
@@ -252,7 +265,7 @@ async def test_a_connection_that_drains_while_the_pool_is_removed(server, connec
     server.script("find", silence)
     await given_up(server, client.db.c.find_one({"_id": 1}))
     pool = pool_of(client)
-    (connection,) = pool._draining
+    (connection,) = draining(pool)
     pool.remove()
     assert events.closed == [(connection.id, ConnectionClosedReason.POOL_CLOSED)]
     assert events.names[-1] == "pool_closed"
@@ -266,7 +279,7 @@ async def test_each_who_waits_and_each_who_is_interrupted_gets_an_exception_of_i
     server.script("find", *[silence] * 3)
     finding = [asyncio.ensure_future(client.db.c.find_one({"_id": number})) for number in range(6)]
     pool = pool_of(client)
-    await server.until(lambda: len(server.requests) == 4 and len(pool._waiters) == 3)
+    await until(lambda: len(server.requests) == 4 and len(waiters(pool)) == 3)
     pool.clear(interrupt=True)
     results = await asyncio.gather(*finding, return_exceptions=True)
     errors = [result for result in results if isinstance(result, AutoReconnect)]
@@ -305,7 +318,7 @@ def hang_up_unseen(peer: Peer) -> None:
 @pytest.fixture
 def looks_each_time(monkeypatch):
     """As if a second had gone by since a connection was looked at."""
-    monkeypatch.setattr(connection_module, "_LOOK_INTERVAL", 0.0)
+    replace(monkeypatch, "connection._LOOK_INTERVAL", 0.0)
 
 
 @pytest.mark.usefixtures("looks_each_time")
@@ -314,7 +327,7 @@ async def test_what_may_be_sent_once_is_not_sent_where_the_server_has_gone_while
     release = asyncio.Event()
     server.default = when(release)
     pinging = asyncio.gather(*(client.db.command("ping") for _ in range(4)))
-    await server.until(lambda: len(server.requests) == 4)
+    await until(lambda: len(server.requests) == 4)
     release.set()
     await pinging
     assert len(idle(pool_of(client))) == 4
@@ -369,8 +382,8 @@ async def test_a_connection_with_nothing_to_be_read_is_used(server, connect):
 
 async def test_a_connection_is_looked_at_once_a_second(server, connect, monkeypatch):
     looked: list[Any] = []
-    monkeypatch.setattr(connection_module, "is_readable", looked.append)
-    monkeypatch.setattr(connection_module, "_LOOK_INTERVAL", 1000.0)
+    replace(monkeypatch, "connection.is_readable", looked.append)
+    replace(monkeypatch, "connection._LOOK_INTERVAL", 1000.0)
     client = connect(server)
     await client.db.c.find_one({"_id": 1})
     await client.db.c.insert_one({"_id": 1})

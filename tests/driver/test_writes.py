@@ -10,9 +10,11 @@ import pytest
 from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import AutoReconnect, DocumentTooLarge, PyMongoError
 
-from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import ScriptedServer, close, message, reply, silence
+from tests.support.fixtures import ONCE
+from tests.support.inside import at_rest, pool_of
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, answer, close, reply, silence
+from tests.support.waiting import until
 
 
 async def test_split_by_count(connect):
@@ -44,7 +46,6 @@ async def test_no_message_is_longer_than_the_server_takes(connect):
     limit = 1000
     async with ScriptedServer(hello={"maxMessageSizeBytes": limit, "maxBsonObjectSize": 700}) as server:
         longest = 0
-        original = server._serve
 
         async def measured(request):
             nonlocal longest
@@ -53,9 +54,9 @@ async def test_no_message_is_longer_than_the_server_takes(connect):
                 plain = {name: value for name, value in request.command.items() if name != "documents"}
                 size = 16 + 4 + 1 + len(bson.encode(plain)) + 1 + 4 + len("documents") + 1
                 longest = max(longest, size + sum(len(bson.encode(each)) for each in documents))
-            await original(request)
+            await answer(request)
 
-        server._serve = measured  # type: ignore[method-assign]
+        server.default = measured
         client = connect(server)
         for size in range(300, 480, 3):
             await client.db.c.insert_many([{"_id": number, "x": b"x" * size} for number in range(3)])
@@ -173,7 +174,7 @@ async def test_a_reply_to_an_unacknowledged_write_closes_the_connection(server, 
     server.script("insert", unasked)
     await client.db.get_collection("c", write_concern=WriteConcern(w=0)).insert_one({})
     pool = pool_of(client)
-    await server.until(lambda: pool.size == 0)
+    await until(lambda: pool.size == 0)
     assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
 
 
@@ -227,7 +228,7 @@ async def test_what_wakes_an_unacknowledged_write_that_waits(how, server, connec
     server.reading.set()
     if how != "the client closes":
         assert await client.db.c.find_one({"_id": 1}) == {"_id": 1}
-        await server.until(lambda: at_rest(pool))
+        await until(lambda: at_rest(pool))
 
 
 async def test_a_write_to_a_silent_server_can_be_given_up(server, connect):

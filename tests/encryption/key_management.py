@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typing_extensions import Self
 
-from tests.listening import Connections
+from tests.support.listening import Connections
 
 from . import kmip
 

@@ -12,7 +12,9 @@ import bson
 from bson import Decimal128, Int64, MaxKey, MinKey
 from bson.binary import Binary
 
-from tests.driver.scripted import Action, Request, ScriptedServer, message, reply
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import Action, ScriptedServer, reply
 
 ENCRYPTED = 6
 _MARKED = b"\0"
@@ -47,11 +49,7 @@ class Mongocryptd(ScriptedServer):
 
     def __init__(self) -> None:
         super().__init__(replica_set=None, hello={"iscryptd": True, "logicalSessionTimeoutMinutes": None})
-        self.default: Action = self._answer
-
-    async def _answer(self, request: Request) -> None:
-        # libmongocrypt asks for itself what kind of a server it is.
-        await (reply(self.hello()) if request.name == "isMaster" else mark)(request)
+        self.default: Action = mark
 
     @property
     def asked(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Events that are encrypted, and replies that are decrypted, by the client itself."""
+"""Commands that are encrypted, and replies that are decrypted, by the client itself."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from pymongo.write_concern import WriteConcern
 
 from motor.driver.encryption.commands import collection_info
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import until
+from tests.support.events import CommandEvents
+from tests.support.inside import encrypter_of, has_client_for_itself, look_again_soon, replace
+from tests.support.waiting import until
 
 from .keys import DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, refused, schema
-from .listening import Events
 from .query_analysis import Mongocryptd
 
 Client = AsyncIOMotorClient[Any]
@@ -38,14 +39,14 @@ Database = Any
 
 
 @pytest.fixture
-def commands() -> Events:
+def commands() -> CommandEvents:
     """What the client of `secret` sends, encryption's own included."""
-    return Events()
+    return CommandEvents()
 
 
 @pytest.fixture
 async def secret(
-    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: Events
+    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: CommandEvents
 ) -> AsyncIterator[Any]:
     """A collection whose fields `ssn` and `note` are encrypted, with the deterministic and the random algorithm."""
     options = {
@@ -113,7 +114,9 @@ async def test_raw_documents_and_ids(secret: Any, stored: Any) -> None:
     assert [next(iter(one)) async for one in stored.find()] == ["_id", "_id"]
 
 
-async def test_listeners_see_no_plaintext(secret: Any, commands: Events, mongocryptd: Mongocryptd, caplog: Any) -> None:
+async def test_listeners_see_no_plaintext(
+    secret: Any, commands: CommandEvents, mongocryptd: Mongocryptd, caplog: Any
+) -> None:
     with caplog.at_level("DEBUG", "pymongo.command"):
         await secret.insert_one({"ssn": "plaintext", "note": "plaintext"})
         await secret.insert_many([{"ssn": "plaintext"}, {"note": "plaintext"}])
@@ -123,7 +126,7 @@ async def test_listeners_see_no_plaintext(secret: Any, commands: Events, mongocr
     assert len(sent) >= 4
     for command in sent:
         assert b"plaintext" not in encode(command)
-    for event in commands.answered:
+    for event in commands.succeeded_events:
         assert b"plaintext" not in encode(event.reply)
     # mongocryptd has to see it, on the same machine.
     messages = [record.getMessage() for record in caplog.records]
@@ -133,10 +136,10 @@ async def test_listeners_see_no_plaintext(secret: Any, commands: Events, mongocr
 
 
 async def test_the_same_as_pymongo(
-    uri: str, db: Database, secret: Any, commands: Events, mongocryptd: Mongocryptd
+    uri: str, db: Database, secret: Any, commands: CommandEvents, mongocryptd: Mongocryptd
 ) -> None:
     """PyMongo's client reads what ours has written, ours what theirs has; and both send the same commands."""
-    theirs_seen = Events()
+    theirs_seen = CommandEvents()
     options: Any = secret.database.client.options.auto_encryption_opts
 
     def theirs() -> list[Any]:
@@ -161,10 +164,10 @@ async def test_the_same_as_pymongo(
     assert len(other) == 5
 
 
-def _shapes(seen: Events) -> list[Any]:
+def _shapes(seen: CommandEvents) -> list[Any]:
     """Commands without what differs from one to the next: names, databases, fields, and what they are about."""
     shapes = []
-    for event in seen.sent:
+    for event in seen.started_events:
         command = {name: value for name, value in event.command.items() if not name.startswith("$")}
         about = [list(one) for field in ("documents", "updates") for one in command.get(field, [])]
         if event.command_name != "endSessions":
@@ -219,7 +222,7 @@ async def test_unacknowledged_writes(secret: Any, stored: Any) -> None:
 
 
 async def test_remote_schema(
-    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: Events, monkeypatch: Any
+    uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, commands: CommandEvents, monkeypatch: Any
 ) -> None:
     """The schema is the server's, which is asked once a collection. Ours here knows no `encrypt`: it is told so for
     it.
@@ -230,7 +233,7 @@ async def test_remote_schema(
         found = [decode(one) for one in await collection_info(deployment, database, filter)]
         return [encode({**one, "options": {"validator": validator}} if one["name"] == "c" else one) for one in found]
 
-    monkeypatch.setattr("motor.driver.encryption.state_machine.collection_info", told)
+    replace(monkeypatch, "state_machine.collection_info", told)
     await db.create_collection("c")
     options: dict[str, Any] = {"mongocryptd_uri": mongocryptd.uri, "mongocryptd_bypass_spawn": True}
     client = encrypted_client(uri, vault, listeners=[commands], **options)
@@ -244,12 +247,12 @@ async def test_remote_schema(
     await client.close()
 
 
-async def test_large_writes_are_split(secret: Any, commands: Events) -> None:
+async def test_large_writes_are_split(secret: Any, commands: CommandEvents) -> None:
     """Before it is encrypted a batch holds no more than 2 MiB, unless one document alone is larger."""
     mebibyte = 2**20
 
     async def sizes(*lengths: int) -> list[int]:
-        commands.sent.clear()
+        commands.clear()
         await secret.insert_many([{"open": "x" * length} for length in lengths])
         return [len(command["documents"]) for command in commands.of("insert")]
 
@@ -283,7 +286,7 @@ async def test_large_reads(secret: Any, stored: Any) -> None:
     assert (await stored.find_one())["ssn"].subtype == 6
 
 
-async def test_sessions_and_transactions(secret: Any, stored: Any, commands: Events) -> None:
+async def test_sessions_and_transactions(secret: Any, stored: Any, commands: CommandEvents) -> None:
     async with secret.database.client.start_session() as session:
         async with session.start_transaction():
             await secret.insert_one({"_id": 1, "ssn": "1"}, session=session)
@@ -319,7 +322,7 @@ async def test_change_stream(secret: Any) -> None:
 
 async def test_without_mongocryptd(uri: str, db: Database, vault: str, key: Binary, monkeypatch: Any) -> None:
     """None there, and none started: the error of a server that cannot be selected."""
-    monkeypatch.setattr("motor.api.auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 20)
+    replace(monkeypatch, "auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 20)
     options: dict[str, Any] = {"mongocryptd_uri": "mongodb://127.0.0.1:1", "mongocryptd_bypass_spawn": True}
     client = encrypted_client(uri, vault, schema_map=schema(f"{db.name}.c", key, ssn=RANDOM), **options)
     with pytest.raises(EncryptionError) as caught:
@@ -334,18 +337,18 @@ async def test_mongocryptd_is_started(
     uri: str, db: Database, vault: str, key: Binary, mongocryptd: Mongocryptd, monkeypatch: Any
 ) -> None:
     """When it is first needed, and again when it has gone meanwhile; in a thread."""
-    monkeypatch.setattr("motor.api.auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 1000)
+    replace(monkeypatch, "auto_encryption._MONGOCRYPTD_TIMEOUT_MS", 1000)
     loop = asyncio.get_running_loop()
     spawned: list[list[str]] = []
 
     def spawn(arguments: list[str]) -> None:
         assert threading.current_thread() is not threading.main_thread()
         spawned.append(arguments)
-        asyncio.run_coroutine_threadsafe(mongocryptd.start(), loop).result()
+        asyncio.run_coroutine_threadsafe(mongocryptd.open(), loop).result()
 
-    await mongocryptd.stop()
-    monkeypatch.setattr("motor.driver.encryption.mongocryptd.spawn_daemon", spawn)
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
+    await mongocryptd.close()
+    replace(monkeypatch, "mongocryptd.spawn_daemon", spawn)
+    look_again_soon(monkeypatch)
     client = encrypted_client(
         uri,
         vault,
@@ -362,7 +365,7 @@ async def test_mongocryptd_is_started(
 
 @pytest.mark.parametrize("bypass", ["bypass_auto_encryption", "bypass_query_analysis"])
 async def test_automatic_decryption(
-    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: Events, bypass: str
+    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: CommandEvents, bypass: str
 ) -> None:
     """Without anything that analyses queries: what was encrypted explicitly is decrypted by itself."""
     values: dict[str, Any] = {"text": "ß", "document": {"a": [1]}, "uuid": uuid.UUID(int=5), "number": 2**40}
@@ -391,7 +394,7 @@ async def test_automatic_decryption(
 
 
 async def test_what_cannot_be_decrypted(
-    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: Events
+    uri: str, db: Database, vault: str, keys: Any, key: Binary, commands: CommandEvents
 ) -> None:
     """The read fails with an error that says so; the server's cursor is closed, the connection goes on."""
     encrypted = await keys.encrypt("secret", RANDOM, key)
@@ -429,7 +432,7 @@ def sync_vault(uri: str) -> Iterator[MongoClient[Any]]:
 
 
 async def test_key_vault_elsewhere(
-    uri: str, client: Client, db: Database, vault: str, keys: Any, key: Binary, sync_vault: Any, commands: Events
+    uri: str, client: Client, db: Database, vault: str, keys: Any, key: Binary, sync_vault: Any, commands: CommandEvents
 ) -> None:
     """The key vault of another client: one of Motor's, or of PyMongo's as in Motor 3."""
     await db.c.insert_one({"_id": 1, "a": await keys.encrypt("secret", RANDOM, key)})
@@ -462,8 +465,7 @@ async def test_pool_sizes(uri: str, db: Database, vault: str, key: Binary, mongo
         await asyncio.wait_for(asyncio.gather(*(collection.insert_one({"ssn": str(n)}) for n in range(10))), 20)
         assert len(await collection.find({"ssn": "3"}).to_list()) == 1
         await collection.delete_many({})
-        encrypter: Any = client._deployment.encrypter
-        assert (encrypter._internal is not None) is has_internal
+        assert has_client_for_itself(encrypter_of(client)) is has_internal
         await client.close()
         with pytest.raises(InvalidOperation, match="Cannot use MongoClient after close"):
             await collection.find_one()

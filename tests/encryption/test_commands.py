@@ -24,7 +24,7 @@ from pymongo.errors import (
 from pymongo.results import DeleteResult
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import ScriptedServer, reply
+from tests.support.server import ScriptedServer, reply
 
 from .keys import CODEC, LOCAL, RANDOM, encryption
 
@@ -86,7 +86,7 @@ CALLS: dict[str, Call] = {
 @pytest.mark.parametrize("name", CALLS)
 async def test_the_same_commands(server: ScriptedServer, name: str) -> None:
     def answers() -> None:
-        server._scripts.clear()
+        server.unscript()
         known = {"create what is there": "there", "drop what the server knows of": "remote"}.get(name)
         found: dict[str, Any] = {"name": known, "type": "collection", "options": {"encryptedFields": NAMED}}
         server.script("listCollections", *[reply(listed(*([found] if known else [])))] * 4)

@@ -21,8 +21,8 @@ from pymongocrypt.errors import MongoCryptError
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientEncryption, AsyncIOMotorDatabase
 from motor.motor_tornado import MotorClient, MotorClientEncryption
-from tests.api.families import Family, closed, every_family, in_thread
-from tests.wording import raised_by
+from tests.support.families import Family, closed, every_family, in_thread
+from tests.support.wording import raised_by
 
 from .keys import CODEC, DETERMINISTIC, LOCAL, OTHER, RANDOM, encrypted_client, encryption, refused
 

@@ -19,8 +19,9 @@ from pymongo.errors import ConfigurationError, EncryptionError, NetworkTimeout
 from pymongocrypt.errors import MongoCryptError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.scripted import until
-from tests.wording import raised_by
+from tests.support.inside import replace
+from tests.support.waiting import until
+from tests.support.wording import raised_by
 
 from .key_management import KeyManagement, close, master_keys, providers, respond, send, silence
 from .keys import RANDOM, encrypted_client, encryption, refused
@@ -170,7 +171,7 @@ async def test_time_limit(cloud: Any, service: KeyManagement) -> None:
 
 async def test_time_limit_of_its_own(cloud: Any, service: KeyManagement, monkeypatch: Any) -> None:
     """A KMS that never answers, without timeoutMS."""
-    monkeypatch.setattr("motor.driver.encryption.kms.CONNECT_TIMEOUT", 0.1)
+    replace(monkeypatch, "kms.CONNECT_TIMEOUT", 0.1)
     service.script(silence)
     with pytest.raises(EncryptionError, match="the KMS did not answer within 100ms"):
         await cloud.create_data_key("aws", master_key=master_keys(service.address)["aws"])
@@ -178,7 +179,7 @@ async def test_time_limit_of_its_own(cloud: Any, service: KeyManagement, monkeyp
 
 async def test_no_handshake(client: Client, vault: str, ca_file: Any, monkeypatch: Any) -> None:
     """A server that takes the connection and says nothing."""
-    monkeypatch.setattr("motor.driver.encryption.kms.CONNECT_TIMEOUT", 0.1)
+    replace(monkeypatch, "kms.CONNECT_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         async with encryption(client, vault, providers(address), kms_tls_options=tls(ca_file)) as cloud:
@@ -328,7 +329,7 @@ async def test_credentials_on_demand(
         asked.append(kms_providers)
         return {"aws": {"accessKeyId": "id", "secretAccessKey": "secret", "sessionToken": "token"}}
 
-    monkeypatch.setattr("motor.driver.encryption.state_machine.kms_credentials", credentials)
+    replace(monkeypatch, "state_machine.kms_credentials", credentials)
     async with encryption(client, vault, {"aws": {}}, kms_tls_options=tls(ca_file)) as cloud:
         key = await cloud.create_data_key("aws", master_key=master_keys(service.address)["aws"])
         assert await cloud.encrypt("x", RANDOM, key)

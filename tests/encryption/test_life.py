@@ -19,11 +19,12 @@ from pymongo.encryption_options import AutoEncryptionOpts
 from pymongo.errors import EncryptionError, InvalidOperation, NetworkTimeout
 from pymongocrypt.mongocrypt import MongoCryptContext
 
-from motor.driver.execution.exchange import Exchange
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient, MotorClientEncryption
-from tests.api.families import TORNADO, closed, in_thread
-from tests.driver.scripted import ScriptedServer, reply, silence, until
+from tests.support.families import TORNADO, closed, in_thread
+from tests.support.inside import encrypter_of, is_encrypter_closed, is_encrypting
+from tests.support.server import ScriptedServer, reply, silence
+from tests.support.waiting import until
 
 from .keys import CODEC, DETERMINISTIC, LOCAL, RANDOM, encrypted_client, encryption, refused, schema
 from .query_analysis import Mongocryptd
@@ -258,22 +259,20 @@ async def test_nothing_is_kept(uri: str, vault: str, key: Binary) -> None:
     """An encrypting client that nobody holds any more is closed, with the clients it has inside."""
     client: Any = encrypted_client(uri, vault, bypass_auto_encryption=True)
     await client.admin.command("ping")
-    encrypter = client._deployment.encrypter
+    encrypter = encrypter_of(client)
     gone = weakref.ref(client)
     del client
     gc.collect()
     assert gone() is None
     # The garbage collector may have interrupted anything: the loop does it in its next turn.
     await asyncio.sleep(0)
-    assert encrypter._closed
+    assert is_encrypter_closed(encrypter)
     await asyncio.sleep(0)
 
 
 async def test_without_encryption_nothing_of_it_is_there(client: Client) -> None:
     await client.admin.command("ping")
-    executor = client._deployment.executor()
-    assert executor is not None
-    assert type(executor._exchange) is Exchange
+    assert not is_encrypting(client)
 
 
 def test_without_the_library(uri: str) -> None:

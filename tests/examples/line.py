@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from tests.examples.programs import PATIENCE
-from tests.listening import Connections
+from tests.support.listening import Connections
 
 
 class Line:

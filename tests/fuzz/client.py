@@ -10,9 +10,9 @@ from bson.errors import BSONError
 from pymongo.errors import DocumentTooLarge, PyMongoError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import check_books, servers_of
 from tests.fuzz.server import FuzzServer, Interference
 from tests.fuzz.virtual import Finding, VirtualLoop, running
+from tests.support.inside import check_books, servers_of, task_of
 
 LONGEST = 120.0
 """Seconds of the virtual clock that an operation may take: all the timeouts below, and the retries, take less."""
@@ -102,5 +102,5 @@ async def _ended(awaitable: Awaitable[Any], what: str) -> Exception | None:
 def _check(client: AsyncIOMotorClient) -> None:
     for server in servers_of(client):
         check_books(server.pool)
-        if server.monitor is not None and server.monitor._service.task.done():
+        if server.monitor is not None and task_of(server.monitor).done():
             raise Finding("the monitor has died")

@@ -11,8 +11,6 @@ import bson
 import snappy
 from bson import Int64
 
-from tests.compression.envelope import CODECS
-from tests.driver.scripted import HEADER, Request, message
 from tests.fuzz.client import Operation, survive
 from tests.fuzz.mutation import mutate_bytes, mutate_documents, split_documents
 from tests.fuzz.operations import OPERATIONS
@@ -20,6 +18,9 @@ from tests.fuzz.scram import PASSWORD, USER
 from tests.fuzz.server import GREETINGS, TOPOLOGY_VERSION, Answer, honest, honest_hello, raw_message
 from tests.fuzz.target import Target
 from tests.fuzz.wire_targets import compressed_bodies
+from tests.support.envelope import CODECS
+from tests.support.listener import Request
+from tests.support.messages import HEADER, message
 
 COMPRESSORS = "zstd,snappy,zlib"
 

@@ -1,4 +1,4 @@
-"""Hypothesis' settings, which are those of the engine's tests; and what is random, made to order."""
+"""What is random, made to order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import strategies as st
 
-from tests.driver import conftest as _settings  # noqa: F401  # its profile
 from tests.fuzz.target import Target
 
 

@@ -13,14 +13,15 @@ import bson
 from bson import Int64, Timestamp
 
 from motor.driver.cmap.hello import MOST_MEMBERS
-from tests.compression.envelope import NUMBERS, wrap
-from tests.driver.scripted import HEADER, OP_MSG, Request, message
 from tests.fuzz.client import survive
 from tests.fuzz.client_targets import COMPRESSORS, MODES
 from tests.fuzz.cost import measured
 from tests.fuzz.mutation import mutate_bytes
 from tests.fuzz.server import GREETINGS, Answer, honest_hello, raw_message
 from tests.fuzz.target import Target
+from tests.support.envelope import NUMBERS, wrap
+from tests.support.listener import Request
+from tests.support.messages import HEADER, OP_MSG, message
 
 _RECIPE = struct.Struct("<BBBH")
 

@@ -7,12 +7,13 @@ from typing import Any, cast
 
 import bson
 
-from tests.driver.scripted import Request, message
 from tests.fuzz.client import survive
 from tests.fuzz.mutation import WRONG_VALUES, mutate_bytes, mutate_documents
 from tests.fuzz.scram import PASSWORD, USER, Conversation
 from tests.fuzz.server import AUTHENTICATING, GREETINGS, Answer, FuzzPeer, honest_hello, raw_message
 from tests.fuzz.target import Target
+from tests.support.listener import Request
+from tests.support.messages import message
 
 MECHANISMS: tuple[dict[str, Any], ...] = (
     {"username": USER, "password": PASSWORD},

@@ -11,9 +11,11 @@ import bson
 from bson import Int64
 
 from motor.driver.wire import compression
-from tests.driver.scripted import HEADER, OP_MSG, Request, ScriptedServer, answer_to, message, parse
 from tests.fuzz.scram import Conversation
 from tests.fuzz.virtual import MemoryTransport
+from tests.support.listener import Request, parse
+from tests.support.messages import HEADER, OP_MSG, message
+from tests.support.server import ScriptedServer, answer_to
 
 LIMIT = 48_000_000
 TOPOLOGY_VERSION = {"processId": bson.ObjectId(b"fuzzing fuzz"), "counter": Int64(1)}

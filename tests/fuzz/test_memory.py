@@ -12,9 +12,9 @@ import pytest
 from bson import encode
 from pymongo.errors import AutoReconnect, ProtocolError
 
-from tests.driver.scripted import HEADER, message
 from tests.fuzz.client import survive
 from tests.fuzz.server import GREETINGS, Interference, honest_hello
+from tests.support.messages import HEADER, message
 
 MEGABYTE = 1 << 20
 LIE = 40 * MEGABYTE

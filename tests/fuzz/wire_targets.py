@@ -18,11 +18,11 @@ from motor.driver.wire.batch import split_batch
 from motor.driver.wire.header import HEADER, OP_MSG
 from motor.driver.wire.op_msg import DocumentSequence
 from motor.driver.wire.reader import MessageReader
-from tests.compression.envelope import CODECS
-from tests.driver.scripted import message
 from tests.fuzz.mutation import mutate_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.virtual import Finding
+from tests.support.envelope import CODECS
+from tests.support.messages import message
 
 LIMIT = 100_000
 """The largest message, in bytes: small, so that to be over it is an everyday event."""
@@ -165,7 +165,7 @@ def _streams() -> list[bytes]:
 def _bodies() -> list[bytes]:
     sequences = [DocumentSequence("documents", PARTS), DocumentSequence("é", [])]
     messages = [
-        op_msg.encode(3, DOCUMENT, flags, parts, 4)
+        b"".join(op_msg.encode_with(parts, 3, DOCUMENT, flags))
         for flags in (0, 1, 2, 3, 1 << 16)
         for parts in ([], sequences, sequences[:1])
     ]

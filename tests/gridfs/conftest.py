@@ -5,17 +5,14 @@ from __future__ import annotations
 import pytest
 
 from motor.motor_asyncio import AsyncIOMotorDatabase, AsyncIOMotorGridFSBucket
-from tests.driver.conftest import Connect, connect, server
-from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
-
-__all__ = ["Connect", "connect", "server"]
+from tests.support.fixtures import Connect
+from tests.support.server import ScriptedServer
 
 
 @pytest.fixture(autouse=True)
-def _quick_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that has closed a connection is asked again at once, and not after half a second."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.005)
+def _quick_recovery(impatient_monitors: None) -> None:
+    """A server that has closed a connection is asked again at once."""
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from tests.cursors.holder import failure
-from tests.driver.scripted import Request, ScriptedServer, answer, message, reply
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.server import ScriptedServer, answer, failure, reply
 
 
 class StoredBucket:

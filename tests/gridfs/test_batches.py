@@ -13,10 +13,10 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 from tornado.iostream import StreamClosedError
 
-import motor.driver.gridfs.chunk_reader
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
-from tests.cursors.holder import failure
-from tests.driver.scripted import close
+from tests.support.inside import pieces_of, replace
+from tests.support.server import close, failure
+from tests.support.waiting import until
 
 CHUNK_SIZE = 100_000
 DATA = os.urandom(100 * CHUNK_SIZE)
@@ -25,7 +25,7 @@ DATA = os.urandom(100 * CHUNK_SIZE)
 @pytest.fixture(autouse=True)
 def _file(stored, monkeypatch):
     """A hundred chunks, of which 20 are a batch."""
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_BATCH_SIZE", 20 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._BATCH_SIZE", 20 * CHUNK_SIZE)
     stored.add(1, DATA, CHUNK_SIZE, filename="file")
 
 
@@ -33,7 +33,7 @@ async def test_a_whole_file_is_read_ahead(scripted, stored, server):
     grid_out = await scripted.open_download_stream(1)
     assert await grid_out.readchunk() == DATA[:CHUNK_SIZE]
     # The next batch comes without being asked for, and no more than that.
-    await server.until(lambda: len(stored.batches) == 2)
+    await until(lambda: len(stored.batches) == 2)
     assert await grid_out.read() == DATA[CHUNK_SIZE:]
     assert stored.batches == [20, 20, 20, 20, 20, 0]
     (find,) = stored.commands("find", "fs.chunks")
@@ -74,10 +74,10 @@ async def test_a_seek_leaves_the_old_cursor(scripted, stored, server):
     await grid_out.read(10)
     grid_out.seek(90 * CHUNK_SIZE)
     await grid_out.read(10)
-    await server.until(lambda: len(stored.open) == 1)
+    await until(lambda: len(stored.open) == 1)
     grid_out.seek(0)
     await grid_out.read(10)
-    await server.until(lambda: len(stored.open) == 1)
+    await until(lambda: len(stored.open) == 1)
     await grid_out.close()
     assert not stored.open
 
@@ -115,7 +115,7 @@ async def test_a_cursor_is_killed(scripted, stored, server, leave):
     await leave(grid_out)
     del grid_out
     gc.collect()
-    await server.until(lambda: not stored.open)
+    await until(lambda: not stored.open)
 
 
 async def test_a_handler_gets_the_rest(scripted, stored):
@@ -140,7 +140,7 @@ async def test_a_handler_gets_the_rest(scripted, stored):
 
 
 async def test_a_slow_client_s_file_is_read_a_small_batch_at_a_time(scripted, stored, server, monkeypatch):
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
     held = []
 
     class Slow:
@@ -151,7 +151,7 @@ async def test_a_slow_client_s_file_is_read_a_small_batch_at_a_time(scripted, st
 
         async def flush(self):
             # While it takes nothing the next chunk comes, and whatever else was asked for.
-            await server.until(lambda: self.written == 100 or sum(stored.batches) > self.written)
+            await until(lambda: self.written == 100 or sum(stored.batches) > self.written)
             await asyncio.sleep(0.005)
             held.append(sum(stored.batches) - self.written)
 
@@ -163,7 +163,7 @@ async def test_a_slow_client_s_file_is_read_a_small_batch_at_a_time(scripted, st
 
 
 async def test_a_part_for_a_slow_client_costs_no_more_than_it_must(scripted, stored, monkeypatch):
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._FRUGAL_BATCH_SIZE", 3 * CHUNK_SIZE)
     grid_out = await scripted.open_download_stream(1)
     for part, batches in (
         (range(10, 20), [2]),
@@ -173,14 +173,14 @@ async def test_a_part_for_a_slow_client_costs_no_more_than_it_must(scripted, sto
         (range(0), []),
     ):
         stored.batches.clear()
-        assert b"".join([piece async for piece in grid_out._pieces(part)]) == DATA[part.start : part.stop]
+        assert b"".join([piece async for piece in pieces_of(grid_out, part)]) == DATA[part.start : part.stop]
         assert stored.batches == batches
 
 
 async def test_a_large_chunk_is_given_in_pieces(scripted, stored):
     stored.add(2, DATA[:3_000_000], 2_000_000)
     grid_out = await scripted.open_download_stream(2)
-    pieces = [piece async for piece in grid_out._pieces(range(1, 3_000_000))]
+    pieces = [piece async for piece in pieces_of(grid_out, range(1, 3_000_000))]
     assert b"".join(pieces) == DATA[1:3_000_000]
     assert max(map(len, pieces)) == 256 * 1024
 

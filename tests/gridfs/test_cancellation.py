@@ -10,9 +10,10 @@ import pymongo
 import pytest
 from pymongo.errors import InvalidOperation, PyMongoError
 
-import motor.driver.gridfs.chunk_reader
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
-from tests.driver.scripted import silence, when
+from tests.support.inside import replace
+from tests.support.server import silence, when
+from tests.support.waiting import until
 
 CHUNK_SIZE = 100_000
 DATA = b"".join(os.urandom(70_000).replace(b"\n", b"x") + b"\n" for _ in range(72))
@@ -31,7 +32,7 @@ async def cancelled_after(turns, future):
 @pytest.mark.parametrize("way", ["read", "readchunk", "readline"])
 async def test_a_read_that_is_cancelled_anywhere(scripted, stored, server, monkeypatch, way):
     """Later reads go on from where the last one that succeeded has ended."""
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_BATCH_SIZE", 5 * CHUNK_SIZE)
+    replace(monkeypatch, "chunk_reader._BATCH_SIZE", 5 * CHUNK_SIZE)
     stored.add(1, DATA, CHUNK_SIZE)
     grid_out = await scripted.open_download_stream(1)
     parts: list[bytes] = []
@@ -48,7 +49,7 @@ async def test_a_read_that_is_cancelled_anywhere(scripted, stored, server, monke
             turns = turns % 7
     assert b"".join(parts) == DATA
     assert cancellations > 10
-    await server.until(lambda: not stored.open)
+    await until(lambda: not stored.open)
 
 
 async def test_a_write_that_is_cancelled_anywhere(scripted, stored, server):
@@ -59,7 +60,7 @@ async def test_a_write_that_is_cancelled_anywhere(scripted, stored, server):
     for turns in range(0, 120, 3):
         upload = scripted.upload_from_stream_with_id(turns, "file", data)
         if await cancelled_after(turns, upload):
-            await server.until(lambda: not stored.chunks)
+            await until(lambda: not stored.chunks)
             assert not stored.files
         else:
             assert stored.data(turns) == data
@@ -74,7 +75,7 @@ async def test_a_stream_whose_write_was_cancelled_is_closed(scripted, stored, se
     server.script("insert", stored, when(held, stored), when(held, stored), when(held, stored), when(held, stored))
     grid_in = scripted.open_upload_stream("file")
     writing = grid_in.write(bytes(20 * MEGABYTE))
-    await server.until(lambda: len(stored.commands("insert", "fs.chunks")) == 5)
+    await until(lambda: len(stored.commands("insert", "fs.chunks")) == 5)
     writing.cancel()
     await asyncio.wait([writing])
     for later in (lambda: grid_in.write(b"more"), grid_in.close):
@@ -84,7 +85,7 @@ async def test_a_stream_whose_write_was_cancelled_is_closed(scripted, stored, se
     # What was under way is waited for, and then deleted.
     assert stored.chunks
     held.set()
-    await server.until(lambda: not stored.chunks)
+    await until(lambda: not stored.chunks)
     assert len(stored.commands("delete", "fs.chunks")) == 1
 
 
@@ -95,11 +96,11 @@ async def test_a_block_that_is_cancelled(scripted, stored, server):
             await asyncio.sleep(60)
 
     task = asyncio.ensure_future(upload())
-    await server.until(lambda: stored.chunks)
+    await until(lambda: stored.chunks)
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
-    await server.until(lambda: not stored.chunks)
+    await until(lambda: not stored.chunks)
 
 
 async def test_a_download_that_is_cancelled(scripted, stored, server):
@@ -107,11 +108,11 @@ async def test_a_download_that_is_cancelled(scripted, stored, server):
     server.script("getMore", silence)
     destination = io.BytesIO()
     download = scripted.download_to_stream(1, destination)
-    await server.until(lambda: stored.commands("getMore", "fs.chunks"))
+    await until(lambda: stored.commands("getMore", "fs.chunks"))
     download.cancel()
     await asyncio.wait([download])
     assert DATA.startswith(destination.getvalue())
-    await server.until(lambda: not stored.open)
+    await until(lambda: not stored.open)
 
 
 async def test_who_runs_out_of_time(scripted, stored, server):
@@ -129,7 +130,7 @@ async def test_who_runs_out_of_time(scripted, stored, server):
     with pymongo.timeout(0.2), pytest.raises(PyMongoError) as caught:
         await scripted.upload_from_stream("file", bytes(3 * MEGABYTE))
     assert caught.value.timeout
-    await server.until(lambda: not stored.chunks)
+    await until(lambda: not stored.chunks)
     assert not stored.files
 
 
@@ -155,4 +156,4 @@ async def test_an_upload_that_takes_too_long(server, connect, stored):
     with pytest.raises(PyMongoError) as caught:
         await bucket.upload_from_stream("file", bytes(12 * MEGABYTE))
     assert caught.value.timeout
-    await server.until(lambda: not stored.chunks)
+    await until(lambda: not stored.chunks)

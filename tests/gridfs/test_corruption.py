@@ -13,8 +13,9 @@ from bson.int64 import Int64
 from gridfs.errors import CorruptGridFile
 from pymongo.errors import ProtocolError
 
-import motor.driver.execution.exchange
-from tests.driver.scripted import HEADER, OP_MSG, message
+from tests.support.inside import keep_replies_undecoded
+from tests.support.messages import HEADER, OP_MSG, message
+from tests.support.waiting import until
 
 DATA = bytes(range(25))
 
@@ -72,8 +73,7 @@ READS: dict[str, Callable[[Any], Awaitable[Any]]] = {
 def _both_ways(request, monkeypatch):
     """A small reply's chunks are decoded, a large one's are cut out of it."""
     if request.param == "as BSON":
-        monkeypatch.setattr(motor.driver.exchange, "SMALL_REPLY", 0)
-        monkeypatch.setattr(motor.driver.exchange, "LARGE_REPLY", 0)
+        keep_replies_undecoded(monkeypatch)
 
 
 @pytest.mark.parametrize("spoiled", SPOILED)
@@ -91,7 +91,7 @@ async def test_it_is_found(scripted, stored, server, spoiled):
         grid_out.seek(0)
         with pytest.raises(CorruptGridFile, match=message):
             await read(grid_out)
-        await server.until(lambda: not stored.open)
+        await until(lambda: not stored.open)
 
 
 async def test_a_part_that_is_whole_can_be_read(scripted, stored):

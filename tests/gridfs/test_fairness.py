@@ -8,10 +8,11 @@ import tracemalloc
 import pytest
 
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket
-from tests.api.families import ASYNCIO, UVLOOP, closed, in_thread
-from tests.cursors.test_fairness import ticking
-from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
+from tests.support.families import ASYNCIO, UVLOOP, closed, in_thread
+from tests.support.loops import ticking
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
 CHUNK_SIZE = 255 * 1024
@@ -40,7 +41,7 @@ def test_twenty_downloads_at_once(family, way):
                 assert all(await asyncio.gather(*map(download, range(FILES))))
             assert ticker.turns > FILES * 4 / 2
             await closed(client)
-            await server.until(lambda: not server.peers)
+            await until(lambda: not server.peers)
 
     in_thread(lambda: family.run(main))
 

@@ -8,11 +8,12 @@ import os
 import pytest
 from pymongo.errors import PyMongoError
 
-import motor.driver.gridfs.chunk_reader
-import motor.driver.gridfs.chunk_writer
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket, AsyncIOMotorGridOut
-from tests.driver.scripted import Request, ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
+from tests.support.inside import replace
+from tests.support.listener import Request
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 CHUNK_SIZE = 1000
 DATA = os.urandom(20 * CHUNK_SIZE + 1)
@@ -44,8 +45,8 @@ class Breaking:
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
-    monkeypatch.setattr(motor.driver.gridfs.chunk_reader, "_MAX_BATCH_COUNT", 4)
-    monkeypatch.setattr(motor.driver.gridfs.chunk_writer, "_MAX_BATCH_COUNT", 4)
+    replace(monkeypatch, "chunk_reader._MAX_BATCH_COUNT", 4)
+    replace(monkeypatch, "chunk_writer._MAX_BATCH_COUNT", 4)
 
 
 @pytest.mark.parametrize("done", [False, True])
@@ -60,7 +61,7 @@ async def test_an_upload_is_whole_or_not_there(server, stored, connect, done):
         except PyMongoError:
             # An index is not created twice.
             failures += 1
-            await server.until(lambda: not stored.chunks)
+            await until(lambda: not stored.chunks)
             assert not stored.files
         else:
             assert stored.data(position) == DATA

@@ -14,9 +14,10 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
-from tests.cursors.holder import failure
-from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
+from tests.support.inside import forget_indexes
+from tests.support.server import ScriptedServer, failure
+from tests.support.waiting import until
 
 
 class Decimals(TypeDecoder):
@@ -76,7 +77,7 @@ def test_one_loop_after_the_other(uri):
         return names
 
     asyncio.run(upload_ten())
-    bucket._indexes._ensured = False
+    forget_indexes(bucket)
     assert len(asyncio.run(last())) == 10
 
 
@@ -100,4 +101,4 @@ async def test_on_a_standalone(connect):
         assert stored.data(file_id) == data == await (await bucket.open_download_stream(file_id)).read()
         assert not any("txnNumber" in command for command in stored.commands("insert", "fs.chunks"))
         client.close()
-        await server.until(lambda: not server.peers)
+        await until(lambda: not server.peers)

@@ -19,7 +19,7 @@ import motor.motor_asyncio
 import motor.motor_tornado
 from motor.motor_asyncio import AsyncIOMotorGridOut
 from motor.motor_gridfs import AgnosticGridFSBucket, AgnosticGridIn, AgnosticGridOut, AgnosticGridOutCursor
-from tests.api.families import in_every_family
+from tests.support.families import in_every_family
 
 ATTRIBUTES = (
     "_id", "filename", "name", "content_type", "length", "chunk_size", "upload_date", "aliases", "metadata", "md5",

@@ -10,12 +10,11 @@ from bson.objectid import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-import motor.driver.execution.exchange
-import motor.driver.gridfs.chunk_reader
-import motor.driver.gridfs.chunk_writer
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
-from tests.driver.scripted import ScriptedServer
 from tests.gridfs.stored_bucket import StoredBucket
+from tests.support.inside import keep_replies_undecoded, replace
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 CHUNK_SIZES = st.integers(1, 9)
 
@@ -34,8 +33,8 @@ PIECES = st.lists(st.binary(max_size=20) | LINES, max_size=6)
 def _small_batches():
     """Three chunks in a batch that is read, two in one that is written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(motor.driver.gridfs.chunk_reader, "_MAX_BATCH_COUNT", 3)
-        patch.setattr(motor.driver.gridfs.chunk_writer, "_MAX_BATCH_COUNT", 2)
+        replace(patch, "chunk_reader._MAX_BATCH_COUNT", 3)
+        replace(patch, "chunk_writer._MAX_BATCH_COUNT", 2)
         yield
 
 
@@ -44,8 +43,7 @@ async def test_as_a_file_in_memory(pieces, chunk_size, reads, large):
     with pytest.MonkeyPatch.context() as patch:
         if large:
             # Every reply is taken for one that is too large to be decoded at once.
-            patch.setattr(motor.driver.exchange, "SMALL_REPLY", 0)
-            patch.setattr(motor.driver.exchange, "LARGE_REPLY", 0)
+            keep_replies_undecoded(patch)
         async with ScriptedServer() as server:
             stored = StoredBucket(server)
             client: AsyncIOMotorClient = AsyncIOMotorClient(server.uri)
@@ -70,9 +68,9 @@ async def test_as_a_file_in_memory(pieces, chunk_size, reads, large):
                     assert await getattr(grid_out, way)(argument) == getattr(same, way)(argument)
                 assert grid_out.tell() == same.tell()
             await grid_out.close()
-            await server.until(lambda: not stored.open)
+            await until(lambda: not stored.open)
             client.close()
-            await server.until(lambda: not server.peers)
+            await until(lambda: not server.peers)
 
 
 @pytest.mark.parametrize("chunk_size", [255 * 1024, 1000, 1_000_000])

@@ -8,8 +8,9 @@ import pytest
 from pymongo.errors import InvalidOperation
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket, AsyncIOMotorGridIn, AsyncIOMotorGridOut
-from tests.api.listening import Commands
-from tests.driver.scripted import close
+from tests.support.events import Commands
+from tests.support.server import close
+from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
 DATA = bytes(6 * MEGABYTE)
@@ -60,7 +61,7 @@ async def test_what_failed_is_deleted_in_no_session(server, connect, stored):
         with pytest.raises(Exception, match="connection closed"):
             await bucket.upload_from_stream("file", DATA, session=session)
         lsid = session.session_id
-    await server.until(lambda: not stored.chunks)
+    await until(lambda: not stored.chunks)
     (delete,) = stored.commands("delete", "fs.chunks")
     assert delete["lsid"] != lsid
 

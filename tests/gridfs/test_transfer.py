@@ -10,6 +10,8 @@ import threading
 
 import pytest
 
+from tests.support.waiting import until
+
 MEGABYTE = 1024 * 1024
 DATA = os.urandom(3 * MEGABYTE + 17)
 
@@ -197,6 +199,6 @@ async def test_a_destination_that_fails_ends_the_reading(scripted, stored, serve
     stored.add(1, DATA * 3, 100_000)
     with pytest.raises(OSError, match="broken disk"):
         await scripted.download_to_stream(1, Failing())
-    await server.until(lambda: not stored.open)
+    await until(lambda: not stored.open)
     with pytest.raises(AttributeError):
         await scripted.download_to_stream(1, object())

@@ -21,8 +21,8 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorGridFSBucket, AsyncIOMotorGridIn
-from tests.cursors.holder import failure
-from tests.driver.scripted import close, reply, when
+from tests.support.server import close, failure, reply, when
+from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
 
@@ -127,7 +127,7 @@ async def test_the_bucket(db):
     assert grid_in.chunk_size == 8
     with pytest.warns(DeprecationWarning, match="bucket_name"):
         assert AsyncIOMotorGridFSBucket(db, collection="other").collection.name == "other"
-    with pytest.raises(TypeError, match="^First argument to AsyncIOMotorGridFSBucket must be a database of Motor's"):
+    with pytest.raises(TypeError, match=r"^First argument to AsyncIOMotorGridFSBucket must be a database of Motor's"):
         AsyncIOMotorGridFSBucket(db.client)
     unacknowledged = WriteConcern(w=0)
     with pytest.raises(ConfigurationError, match="write concern must be acknowledged"):
@@ -167,7 +167,7 @@ async def test_several_batches_are_under_way(scripted, stored, server):
     data = bytes(12 * MEGABYTE)
     upload = scripted.upload_from_stream("file", data)
     for event, count in ((alone, 1), (together, 5)):
-        await server.until(lambda count=count: len(stored.commands("insert", "fs.chunks")) == count)
+        await until(lambda count=count: len(stored.commands("insert", "fs.chunks")) == count)  # type: ignore[misc]
         for _ in range(50):
             await asyncio.sleep(0)
         assert len(stored.commands("insert", "fs.chunks")) == count
@@ -252,7 +252,7 @@ async def test_a_failure_leaves_nothing(server, connect, stored, what, way):
             # Nobody looks whether it succeeds.
             grid_in.write(data)
             await grid_in.close()
-    await server.until(lambda: not stored.chunks)
+    await until(lambda: not stored.chunks)
     assert not stored.files
 
 
@@ -280,7 +280,7 @@ async def test_the_document_of_a_file_may_fail_too(server, connect, stored):
     with pytest.raises(AutoReconnect):
         await bucket.upload_from_stream("file", b"bytes")
     # It was there: nobody knew.
-    await server.until(lambda: not stored.files and not stored.chunks)
+    await until(lambda: not stored.files and not stored.chunks)
 
 
 async def test_a_write_is_retried(scripted, stored, server):

@@ -6,6 +6,7 @@ JSON.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import json
@@ -154,8 +155,8 @@ def instance_surface(things: Iterable[Any]) -> dict[str, Member]:
     }
 
 
-def motor_instances() -> list[Any]:
-    """One of everything that Motor makes without asking a server."""
+async def motor_instances() -> list[Any]:
+    """One of everything that Motor makes without asking a server. Motor 3.7.1 wants to know the loop of some."""
     from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 
     client: Any = AsyncIOMotorClient("mongodb://127.0.0.1:1")
@@ -169,7 +170,7 @@ def motor_instances() -> list[Any]:
 def main(modules: list[str]) -> None:
     """Print the surface of Motor's `modules`, and of the instances that one gets from them."""
     surface = {name: module_surface(name) for name in modules}
-    json.dump({**surface, INSTANCES: instance_surface(motor_instances())}, sys.stdout)
+    json.dump({**surface, INSTANCES: instance_surface(asyncio.run(motor_instances()))}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 
 from .comparing import names_of, narrower_module
 from .conftest import MODULES
-from .left_out import OF_MOTOR_3, needless, unexplained
+from .differences import OF_MOTOR_3, needless, unexplained
 from .surface import INSTANCES, Surface, module_surface, motor_instances
 
 pytestmark = pytest.mark.xdist_group("motor 3")
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("motor 3")
 async def test_nothing_is_missing(motor_3: Surface) -> None:
     assert sorted(motor_3) == sorted((*MODULES, INSTANCES))
     found = [each for module in MODULES for each in narrower_module(motor_3[module], module_surface(module), module)]
-    ours = {f"{type(thing).__name__}.{name}" for thing in motor_instances() for name in dir(thing)}
+    ours = {f"{type(thing).__name__}.{name}" for thing in await motor_instances() for name in dir(thing)}
     found += [(name, "missing") for name in motor_3[INSTANCES] if name not in ours]
     known = [*motor_3[INSTANCES], *(name for module in MODULES for name in names_of(motor_3[module], module))]
     assert unexplained(found, OF_MOTOR_3) == []

@@ -24,7 +24,7 @@ from motor import motor_asyncio, motor_tornado
 from tests.differential.conftest import REFERENCE
 
 from .comparing import narrower_class
-from .left_out import OF_PYMONGO, needless, unexplained
+from .differences import OF_PYMONGO, needless, unexplained
 from .surface import class_surface
 
 pytestmark = pytest.mark.skipif(

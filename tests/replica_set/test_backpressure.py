@@ -13,14 +13,14 @@ from pymongo import ReadPreference
 from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
-from motor.driver import retries
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import pool_of
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.errors import OVERLOADED
-from tests.replica_set.scripted_set import LoadBalancer, ReplicaSet, ShardedCluster, until
-from tests.replica_set.seen import found, kinds
+from tests.support.inside import pool_of, replace, waiters
+from tests.support.replica_set import faults
+from tests.support.replica_set.errors import OVERLOADED
+from tests.support.replica_set.scripted_set import LoadBalancer, ReplicaSet, ShardedCluster
+from tests.support.replica_set.seen import found, kinds
+from tests.support.waiting import until
 
 LABELS = ["SystemOverloadedError", "RetryableError"]
 refused = faults.error(OVERLOADED, labels=LABELS)
@@ -36,8 +36,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(retries, "asyncio", SimpleNamespace(sleep=sleep))
-    monkeypatch.setattr(retries, "random", SimpleNamespace(random=lambda: 1.0))
+    replace(monkeypatch, "retries.asyncio", SimpleNamespace(sleep=sleep))
+    replace(monkeypatch, "retries.random", SimpleNamespace(random=lambda: 1.0))
     return waited
 
 
@@ -251,7 +251,7 @@ async def test_a_transaction_keeps_its_connection(load_balancer: LoadBalancer, c
             session.start_transaction()
             await client.db.test.insert_one({"_id": name}, session=session)
             waiting = asyncio.ensure_future(client.db.command("ping"))
-            await until(lambda: pool_of(client)._waiters)
+            await until(lambda: waiters(pool_of(client)))
             load_balancer.fail_next(None, command, refused)
             await operate(client[name].test, session)
             await session.abort_transaction()

@@ -12,8 +12,8 @@ from pymongo.errors import ExecutionTimeout
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from tests.replica_set.conftest import Connect
-from tests.replica_set.scripted_set import ReplicaSet
-from tests.replica_set.seen import found
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found
 
 LAG = 0.4
 

@@ -10,8 +10,9 @@ import pytest
 from pymongo.errors import ConnectionFailure, InvalidOperation, NotPrimaryError
 
 from tests.replica_set.conftest import Connect
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found
+from tests.support.waiting import until
 
 ENOUGH = 10.0
 """Seconds after which something hangs."""

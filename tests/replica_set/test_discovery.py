@@ -11,10 +11,12 @@ import pytest
 from pymongo.errors import ConfigurationError, NotPrimaryError, OperationFailure, ServerSelectionTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.replica_set.conftest import Connect, Deploy
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found, kinds, members, preference
-from tests.replica_set.view import MemberConfig
+from tests.replica_set.conftest import Connect
+from tests.support.replica_set.fixtures import Deploy
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found, kinds, members, preference
+from tests.support.replica_set.view import MemberConfig
+from tests.support.waiting import until
 
 STREAM_ONLY = {"heartbeatFrequencyMS": 60_000}
 """Nothing but a streaming monitor notices a change with this."""

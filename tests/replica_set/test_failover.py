@@ -9,9 +9,10 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from tests.replica_set.conftest import Connect
-from tests.replica_set.faults import Exchange
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found, members
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found, members
+from tests.support.waiting import until
 
 OPERATIONS = 200
 FAILS_AT = 60

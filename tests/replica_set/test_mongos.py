@@ -8,10 +8,11 @@ import contextlib
 import pytest
 from pymongo.errors import AutoReconnect, ConfigurationError, CursorNotFound, NotPrimaryError, OperationFailure
 
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.scripted_set import LoadBalancer, ShardedCluster, until
-from tests.replica_set.seen import kinds, members, preference
+from tests.support.replica_set import faults
+from tests.support.replica_set.scripted_set import LoadBalancer, ShardedCluster
+from tests.support.replica_set.seen import kinds, members, preference
+from tests.support.waiting import until
 
 
 async def discovered(client: object, cluster: ShardedCluster) -> None:

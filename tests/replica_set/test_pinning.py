@@ -10,13 +10,14 @@ import pytest
 from pymongo.errors import AutoReconnect, OperationFailure, PyMongoError, WaitQueueTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.member import Member, Recorded
-from tests.replica_set.scripted_set import Deployment, LoadBalancer, ShardedCluster, until
-from tests.replica_set.seen import kinds
 from tests.replica_set.test_transactions import TRANSIENT, UNKNOWN
+from tests.support.inside import at_rest, pool_of
+from tests.support.replica_set import faults
+from tests.support.replica_set.member import Member, Recorded
+from tests.support.replica_set.scripted_set import Deployment, LoadBalancer, ShardedCluster
+from tests.support.replica_set.seen import kinds
+from tests.support.waiting import until
 
 
 @pytest.fixture

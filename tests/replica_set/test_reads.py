@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect, CursorNotFound, ServerSelectionTimeoutError
 
-from tests.replica_set.conftest import Connect, Deploy
-from tests.replica_set.member import Member
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found, members, preference
-from tests.replica_set.view import MemberConfig
+from tests.replica_set.conftest import Connect
+from tests.support.replica_set.fixtures import Deploy
+from tests.support.replica_set.member import Member
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found, members, preference
+from tests.support.replica_set.view import MemberConfig
+from tests.support.waiting import until
 
 EAST, WEST = {"dc": "east"}, {"dc": "west"}
 

@@ -10,12 +10,13 @@ from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect
 from pymongo.monitoring import ConnectionClosedReason
 
-from tests.driver.inside import topology_of
-from tests.driver.pool_events import PoolEvents
 from tests.replica_set.conftest import Connect
-from tests.replica_set.faults import Exchange, Fault
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found, kinds
+from tests.support.events import PoolEvents
+from tests.support.inside import topology_of
+from tests.support.replica_set.faults import Exchange, Fault
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found, kinds
+from tests.support.waiting import until
 
 
 def held(release: asyncio.Event) -> Fault:
@@ -59,7 +60,8 @@ async def test_what_comes_back_to_the_pool_of_a_member_that_has_left(
     client = connect_motor(replica_set.uri, event_listeners=[events])
     await found(client, *replica_set.members)
     topology = topology_of(client)
-    server = topology._servers[address(leaving)]
+    server = topology.server_at(address(leaving))
+    assert server is not None
     first, second = await server.pool.check_out(), await server.pool.check_out()
     replica_set.remove(leaving)
     await until(lambda: topology.server_at(address(leaving)) is None)

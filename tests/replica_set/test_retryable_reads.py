@@ -14,11 +14,13 @@ from pymongo import ReadPreference
 from pymongo.errors import AutoReconnect, NotPrimaryError, OperationFailure, PyMongoError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.replica_set import faults
-from tests.replica_set.conftest import Connect, Deploy
-from tests.replica_set.faults import Exchange
-from tests.replica_set.scripted_set import ReplicaSet, ShardedCluster, until
-from tests.replica_set.seen import found, kinds
+from tests.replica_set.conftest import Connect
+from tests.support.replica_set import faults
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.fixtures import Deploy
+from tests.support.replica_set.scripted_set import ReplicaSet, ShardedCluster
+from tests.support.replica_set.seen import found, kinds
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from pymongo.errors import AutoReconnect, BulkWriteError, NotPrimaryError, Opera
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.faults import Exchange
-from tests.replica_set.member import Recorded
-from tests.replica_set.scripted_set import ReplicaSet
-from tests.replica_set.seen import found
+from tests.support.replica_set import faults
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.member import Recorded
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found
 
 SET = {"$set": {"x": 1}}
 INCREASE = {"$inc": {"x": 1}}

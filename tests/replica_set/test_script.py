@@ -13,13 +13,14 @@ from bson import Binary
 from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect, DuplicateKeyError, ExecutionTimeout, OperationFailure, WriteConcernError
 
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.data import Data
-from tests.replica_set.errors import CommandError
-from tests.replica_set.faults import Exchange
-from tests.replica_set.scripted_set import ReplicaSet, ShardedCluster, until
-from tests.replica_set.seen import found, preference
+from tests.support.replica_set import faults
+from tests.support.replica_set.data import Data
+from tests.support.replica_set.errors import CommandError
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.scripted_set import ReplicaSet, ShardedCluster
+from tests.support.replica_set.seen import found, preference
+from tests.support.waiting import until
 
 
 @pytest.fixture

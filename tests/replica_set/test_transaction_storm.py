@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
-from tests.driver.inside import at_rest, topology_of
-from tests.replica_set import faults
-from tests.replica_set.conftest import Connect, Deploy
-from tests.replica_set.errors import OVERLOADED
-from tests.replica_set.faults import Exchange
-from tests.replica_set.scripted_set import Deployment, LoadBalancer, ReplicaSet, ShardedCluster, until
+from tests.replica_set.conftest import Connect
 from tests.replica_set.test_transactions import TRANSIENT
+from tests.support.inside import at_rest, servers_of
+from tests.support.replica_set import faults
+from tests.support.replica_set.errors import OVERLOADED
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.fixtures import Deploy
+from tests.support.replica_set.scripted_set import Deployment, LoadBalancer, ReplicaSet, ShardedCluster
+from tests.support.waiting import until
 
 TRANSACTIONS = 60
 
@@ -76,4 +78,4 @@ async def test_storm(deploy: Deploy, connect_motor: Connect, kind: str) -> None:
         else:
             assert isinstance(result, PyMongoError), result
     assert results.count(None) > TRANSACTIONS // 2
-    await until(lambda: all(at_rest(server.pool) for server in topology_of(client)._servers.values()))
+    await until(lambda: all(at_rest(server.pool) for server in servers_of(client)))

@@ -12,11 +12,11 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.faults import Exchange
-from tests.replica_set.scripted_set import ReplicaSet
-from tests.replica_set.seen import found
+from tests.support.replica_set import faults
+from tests.support.replica_set.faults import Exchange
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found
 
 TRANSIENT = "TransientTransactionError"
 UNKNOWN = "UnknownTransactionCommitResult"

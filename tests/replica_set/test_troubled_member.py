@@ -8,11 +8,14 @@ from collections.abc import Callable
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
-from tests.driver.scripted import Request, message
-from tests.replica_set.conftest import Connect, Deploy
-from tests.replica_set.member import Member
-from tests.replica_set.scripted_set import ReplicaSet, until
-from tests.replica_set.seen import found, kinds, preference
+from tests.replica_set.conftest import Connect
+from tests.support.listener import Request
+from tests.support.messages import message
+from tests.support.replica_set.fixtures import Deploy
+from tests.support.replica_set.member import Member
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found, kinds, preference
+from tests.support.waiting import until
 
 Trouble = Callable[[ReplicaSet, Member], None]
 

@@ -13,13 +13,13 @@ from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from motor.api import session as session_module
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.replica_set import faults
 from tests.replica_set.conftest import Connect
-from tests.replica_set.scripted_set import ReplicaSet
-from tests.replica_set.seen import found
 from tests.replica_set.test_transactions import TRANSIENT, UNKNOWN
+from tests.support.inside import replace
+from tests.support.replica_set import faults
+from tests.support.replica_set.scripted_set import ReplicaSet
+from tests.support.replica_set.seen import found
 
 Callback = Callable[[Any], Awaitable[Any]]
 
@@ -35,7 +35,7 @@ async def client(replica_set: ReplicaSet, connect_motor: Connect) -> AsyncIOMoto
 @pytest.fixture
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The two minutes are over before they began."""
-    monkeypatch.setattr(session_module, "TIME_LIMIT", 0.0)
+    replace(monkeypatch, "session.TIME_LIMIT", 0.0)
 
 
 def inserting(client: Any, calls: list[int]) -> Callback:
@@ -144,7 +144,7 @@ async def test_the_time_to_commit_is_over(no_time: None, replica_set: ReplicaSet
 
 async def test_a_deadline_ends_it(replica_set: ReplicaSet, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the wait that would pass it."""
-    monkeypatch.setattr(session_module, "random", SimpleNamespace(random=lambda: 1.0))
+    replace(monkeypatch, "session.random", SimpleNamespace(random=lambda: 1.0))
     calls: list[int] = []
     replica_set.fail_next(None, "insert", faults.error(112, "conflict", [TRANSIENT]), times=100_000)
     async with client.start_session() as session:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.replica_set.data import STATEMENTS, Data, Document
-from tests.replica_set.errors import NO_SUCH_TRANSACTION, CommandError
+from tests.support.replica_set.data import STATEMENTS, Data, Document
+from tests.support.replica_set.errors import NO_SUCH_TRANSACTION, CommandError
 
 TRANSIENT = "TransientTransactionError"
 

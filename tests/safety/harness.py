@@ -7,17 +7,13 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import uvloop
 from bson.objectid import ObjectId
 from pymongo.errors import AutoReconnect
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.safety.messages import Cut, Sent
-from tests.safety.proxy import Proxy
 from tests.safety.tally import Tally
 from tests.safety.writes import Write, identity
-
-RUNS: dict[str, Callable[..., Any]] = {"asyncio": asyncio.run, "uvloop": uvloop.run}
+from tests.support.cuts import Cut, CuttingProxy, Sent
 
 AT_ONCE = 20
 """How many operations run at the same time."""
@@ -122,7 +118,7 @@ async def write_and_count(
     database = direct[f"motor_test_{dice.getrandbits(64):x}"]
     await prepare(database, write, numbers)
     hello = _SMALL_BATCHES | ({"serviceId": _SERVICE} if balanced else {})
-    async with Proxy(port, at(cut, dice, share), hello=hello, dice=dice) as proxy:
+    async with CuttingProxy(port, at(cut, dice, share), hello=hello, dice=dice) as proxy:
         uri = proxy.balanced_uri if balanced else proxy.uri
         users: list[AsyncIOMotorClient] = [AsyncIOMotorClient(uri, maxPoolSize=10, **options) for _ in range(clients)]
         databases = [user[database.name] for user in users] * (AT_ONCE // clients)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.safety.messages import Sent
 from tests.safety.writes import Write
+from tests.support.cuts import Sent
 
 
 @dataclass

@@ -8,8 +8,9 @@ import asyncio
 
 import pytest
 
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import when
+from tests.support.inside import at_rest, pool_of
+from tests.support.server import when
+from tests.support.waiting import until
 
 
 async def test_aborted_in_the_background(server, connect):
@@ -22,7 +23,7 @@ async def test_aborted_in_the_background(server, connect):
             await client.db.c.insert_one({}, session=session)
 
     working = asyncio.ensure_future(work())
-    await server.until(lambda: "insert" in server.names)
+    await until(lambda: "insert" in server.names)
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
@@ -30,7 +31,7 @@ async def test_aborted_in_the_background(server, connect):
     assert not release.is_set()
     assert "abortTransaction" not in server.names
     release.set()
-    await server.until(lambda: "abortTransaction" in server.names and at_rest(pool_of(client)))
+    await until(lambda: "abortTransaction" in server.names and at_rest(pool_of(client)))
     (inserting,) = [request for request in server.requests if request.name == "insert"]
     (aborting,) = [request for request in server.requests if request.name == "abortTransaction"]
     assert [aborting.command[name] for name in ("lsid", "txnNumber")] == [
@@ -46,14 +47,14 @@ async def test_the_session_goes_on(server, connect):
     async with client.start_session() as session:
         session.start_transaction()
         inserting = asyncio.ensure_future(client.db.c.insert_one({}, session=session))
-        await server.until(lambda: "insert" in server.names)
+        await until(lambda: "insert" in server.names)
         inserting.cancel()
         await asyncio.wait([inserting])
         await session.abort_transaction()
         async with session.start_transaction():
             await client.db.c.insert_one({}, session=session)
         release.set()
-        await server.until(lambda: "abortTransaction" in server.names)
+        await until(lambda: "abortTransaction" in server.names)
     first, second = (request for request in server.requests if request.name == "insert")
     assert first.command["lsid"] != second.command["lsid"]
     (committing,) = [request for request in server.requests if request.name == "commitTransaction"]

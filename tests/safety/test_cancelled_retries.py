@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from motor.driver.sdam import monitor as monitor_module
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import until
 from tests.safety.cancelling import Waits, watch
-from tests.safety.harness import RUNS
-from tests.safety.listening import Sessions
-from tests.safety.messages import Cut, Sent
-from tests.safety.proxy import Proxy
+from tests.support.cuts import Cut, CuttingProxy, Sent
+from tests.support.events import Sessions
+from tests.support.inside import at_rest, pool_of
+from tests.support.loops import RUNS
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
 MOST_WAITS = 200
 
@@ -30,12 +30,6 @@ OVERLOADED = {
     },
 }
 """Has the server refuse an insert, so that the client waits a moment before it sends it again."""
-
-
-@pytest.fixture(autouse=True)
-def _impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is lost twice within half a second is looked for again at once."""
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.005)
 
 
 def first_attempts(cut: Cut | None) -> Any:
@@ -54,7 +48,7 @@ async def cancel_everywhere(port: int, cut: Cut | None, late: bool, waits: list[
     direct: AsyncIOMotorClient = AsyncIOMotorClient("127.0.0.1", port)
     done: list[int] = []
     through = False
-    async with Proxy(port, first_attempts(cut)) as proxy:
+    async with CuttingProxy(port, first_attempts(cut)) as proxy:
         client: AsyncIOMotorClient = AsyncIOMotorClient(
             proxy.uri, maxPoolSize=2, appname="cancelled", event_listeners=[sessions]
         )

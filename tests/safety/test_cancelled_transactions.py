@@ -16,11 +16,11 @@ import pytest
 from pymongo import InsertOne, UpdateOne
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import until
 from tests.safety.cancelling import Waits, watch
-from tests.safety.harness import RUNS
-from tests.safety.listening import Sessions
+from tests.support.events import Sessions
+from tests.support.inside import at_rest, pool_of
+from tests.support.loops import RUNS
+from tests.support.waiting import until
 
 MOST_WAITS = 200
 

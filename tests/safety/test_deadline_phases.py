@@ -14,8 +14,8 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError, WaitQueueTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.safety.proxy import Proxy
 from tests.safety.test_transitions import started
+from tests.support.cuts import CuttingProxy
 
 # PyMongo leaves sockets behind that were being connected when their time was over.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -32,7 +32,7 @@ LONG_MS = 1500
 class Stage:
     """A client of one driver behind a proxy, and the means to make the server slow for it."""
 
-    def __init__(self, driver: str, proxy: Proxy, direct: Any) -> None:
+    def __init__(self, driver: str, proxy: CuttingProxy, direct: Any) -> None:
         self.driver = driver
         self.proxy = proxy
         self.direct = direct
@@ -54,7 +54,7 @@ class Stage:
 async def stages(uri: str) -> AsyncIterator[list[Stage]]:
     """One for each driver."""
     direct = AsyncIOMotorClient(uri)
-    async with Proxy(int(uri.rpartition(":")[2])) as proxy:
+    async with CuttingProxy(int(uri.rpartition(":")[2])) as proxy:
         stages = [Stage(driver, proxy, direct) for driver in DRIVERS]
         yield stages
         await direct.admin.command({"configureFailPoint": "failCommand", "mode": "off"})

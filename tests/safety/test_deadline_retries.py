@@ -11,9 +11,10 @@ import pytest
 from pymongo.errors import OperationFailure, PyMongoError, WTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, idle, pool_of
-from tests.driver.scripted import close, reply, until, when
-from tests.safety.listening import Commands
+from tests.support.events import Commands
+from tests.support.inside import at_rest, idle, pool_of
+from tests.support.server import close, reply, when
+from tests.support.waiting import until
 
 UNREACHABLE = 6
 """The code of an error after which reads and writes are tried again, at once: it says nothing of this server."""
@@ -100,7 +101,7 @@ async def test_a_connection_whose_reply_came_late_is_used_again(server, connect)
     await too_late(client)
     assert idle(pool_of(client)) == []
     release.set()
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     assert await client.db.c.find_one({"_id": 2}) == {"_id": 2}
     assert idle(pool_of(client)) == [connection]
     assert len({request.peer for request in server.requests}) == 1
@@ -129,7 +130,7 @@ async def test_the_pool_is_not_cleared_by_a_deadline(server, connect):
     await too_late(client)
     assert set(idle(pool_of(client))) < before
     release.set()
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
     assert set(idle(pool_of(client))) == before
 
 
@@ -165,13 +166,13 @@ async def test_an_abort_has_the_whole_time_once_more(server, connect):
 
     with pymongo.timeout(0.3):
         working = asyncio.ensure_future(work())
-    await server.until(lambda: "insert" in server.names)
+    await until(lambda: "insert" in server.names)
     await asyncio.sleep(0.4)
     release.set()
     with pytest.raises(PyMongoError) as raised:
         await working
     assert raised.value.timeout
-    await server.until(lambda: "abortTransaction" in server.names)
+    await until(lambda: "abortTransaction" in server.names)
     (abort,) = [request for request in server.requests if request.name == "abortTransaction"]
     assert abort.command["maxTimeMS"] > 0
 

@@ -17,10 +17,11 @@ from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import pool_of
-from tests.driver.scripted import answer, later, silence, when
-from tests.driver.test_cancellation import Cursors
-from tests.safety.listening import Commands
+from tests.support.cursors import Cursors
+from tests.support.events import Commands
+from tests.support.inside import pool_of
+from tests.support.server import answer, later, silence, when
+from tests.support.waiting import until
 
 LONG = 60_000
 """Milliseconds: a limit that nothing here comes near to."""
@@ -157,7 +158,7 @@ async def test_the_context_prevails_over_the_collection(server, connect):
 async def test_what_is_left_for_later_commands_of_the_same_operation(connect, server):
     """The second batch has less time than the first."""
     client = connect(server)
-    server._hello = {"maxWriteBatchSize": 1}
+    server.fields = {"maxWriteBatchSize": 1}
     server.script("insert", later(0.3))
     with pymongo.timeout(30):
         await client.db.c.insert_many([{}, {}])
@@ -199,7 +200,7 @@ async def test_a_monitor_started_within_lives_on(server, connect):
         await greet(request)
 
     server.on_hello = count
-    await server.until(lambda: len(greetings) >= 2, "the monitor goes on asking")
+    await until(lambda: len(greetings) >= 2, "the monitor goes on asking")
     assert await client.db.c.find_one({"_id": 2}) == {"_id": 2}
 
 
@@ -209,9 +210,9 @@ async def test_a_connection_whose_opening_was_started_within_is_opened(server, c
     await client.db.c.find_one({"_id": 1})
     server.requests[0].peer.close()
     pool = pool_of(client)
-    await server.until(lambda: pool.size == 0)
+    await until(lambda: pool.size == 0)
     release = asyncio.Event()
-    server.on_hello = when(release, server._greet)
+    server.on_hello = when(release, server.greet)
     opened = server.opened
     with pytest.raises(PyMongoError) as raised, pymongo.timeout(0.05):
         await client.db.c.find_one({"_id": 2})
@@ -233,7 +234,7 @@ async def test_a_cursor_is_killed_after_the_deadline(server, connect):
             await cursor.next()
     assert raised.value.timeout
     assert "maxTimeMS" not in server.requests[1].command
-    await server.until(lambda: "killCursors" in server.names)
-    await server.until(lambda: not cursors.open)
+    await until(lambda: "killCursors" in server.names)
+    await until(lambda: not cursors.open)
     server.default = answer
     await client.db.c.find_one({"_id": 1})

@@ -15,10 +15,12 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 import motor.embedded
-from motor.driver.sdam import monitor as monitor_module
-from tests.safety.harness import RUNS, write_and_count
-from tests.safety.messages import Cut
+from tests.safety.harness import write_and_count
 from tests.safety.writes import WRITES, Write
+from tests.support.cuts import Cut
+from tests.support.loops import RUNS
+
+pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
 CUTS = 250
 """How often a kind of write is cut at one point, with one loop to a server, and with another to a load balancer."""
@@ -27,12 +29,6 @@ SHARE = 0.7
 """The share of first attempts that are cut of an operation of several commands, which is hardly ever done otherwise."""
 
 SINGLE = [name for name, write in WRITES.items() if len(write.statements) == 1]
-
-
-@pytest.fixture(autouse=True)
-def _impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is lost twice within half a second is looked for again at once."""
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.005)
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in WRITES])

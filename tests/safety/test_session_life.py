@@ -12,14 +12,14 @@ import pytest
 from pymongo.errors import AutoReconnect, OperationFailure
 from pymongo.write_concern import WriteConcern
 
-from motor.driver.sessions import server_session as server_session_module
-from motor.driver.sessions.server_session import ServerSession
-from tests.driver import scripted
-from tests.driver.conftest import ONCE
-from tests.driver.inside import at_rest, pool_of, topology_of
-from tests.driver.scripted import Request, ScriptedServer, reply, when
-from tests.driver.test_cancellation import Cursors
-from tests.safety.listening import Commands
+from motor.driver.sessions.server_session import ServerSession, ServerSessionPool
+from tests.support.cursors import Cursors
+from tests.support.events import Commands
+from tests.support.fixtures import ONCE
+from tests.support.inside import at_rest, idle_sessions, pool_of, replace, topology_of
+from tests.support.listener import Request
+from tests.support.server import ScriptedServer, close, later, reply, when
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
@@ -34,9 +34,9 @@ def sessions_of(server: ScriptedServer) -> list[bytes]:
     return [session_of(request) for request in server.requests if "lsid" in request.command]
 
 
-def idle_sessions(client: Any) -> list[bytes]:
+def unused(client: Any) -> list[bytes]:
     """Those that nobody uses."""
-    return [bytes(session.lsid["id"]) for session in topology_of(client).sessions._sessions]
+    return [bytes(session.lsid["id"]) for session in idle_sessions(client)]
 
 
 async def find_one(client: Any) -> None:
@@ -64,7 +64,7 @@ async def test_a_session_that_is_not_used_takes_none(server, connect):
     async with client.start_session():
         await find_one(client)
     assert len(set(sessions_of(server))) == 1
-    assert len(idle_sessions(client)) == 1
+    assert len(unused(client)) == 1
 
 
 async def test_closing_ends_the_sessions(server, connect):
@@ -73,13 +73,13 @@ async def test_closing_ends_the_sessions(server, connect):
     release = asyncio.Event()
     server.default = when(release)
     finding = asyncio.gather(*(find_one(client) for _ in range(5)))
-    await server.until(lambda: len(server.requests) == 5)
+    await until(lambda: len(server.requests) == 5)
     release.set()
     await finding
     used = set(sessions_of(server))
     assert len(used) == 5
     client.close()
-    await server.until(lambda: "endSessions" in server.names)
+    await until(lambda: "endSessions" in server.names)
     (request,) = [request for request in server.requests if request.name == "endSessions"]
     assert {bytes(each["id"]) for each in request.command["endSessions"]} == used
     assert request.command["$db"] == "admin"
@@ -95,7 +95,7 @@ async def test_many_sessions_are_ended_by_several_commands(server, connect):
     for _ in range(20_000):
         pool.release(ServerSession())
     client.close()
-    await server.until(lambda: server.names.count("endSessions") == 3)
+    await until(lambda: server.names.count("endSessions") == 3)
     sizes = [len(request.command["endSessions"]) for request in server.requests if request.name == "endSessions"]
     assert sizes == [10_000, 10_000, 1]
 
@@ -146,7 +146,7 @@ async def test_a_cursor_gives_its_session_back(leave: Callable[[Any], Awaitable[
     await leave(cursor)
     del cursor
     gc.collect()
-    await server.until(lambda: not cursors.open and at_rest(pool_of(client)) and len(idle_sessions(client)) == 1)
+    await until(lambda: not cursors.open and at_rest(pool_of(client)) and len(unused(client)) == 1)
     await find_one(client)
     assert len(set(sessions_of(server))) == 1
 
@@ -157,7 +157,7 @@ async def test_nobody_else_uses_the_session_of_an_open_cursor(server, connect):
     cursor = client.db.c.find({"_id": "mark"})
     await cursor.next()
     await find_one(client)
-    assert idle_sessions(client) == [session_of(server.requests[1])]
+    assert unused(client) == [session_of(server.requests[1])]
     assert session_of(server.requests[0]) != session_of(server.requests[1])
     await cursor.close()
 
@@ -171,13 +171,13 @@ async def test_a_cursor_that_is_closed_while_it_waits_drops_its_session(server, 
     release = asyncio.Event()
     server.script("getMore", when(release))
     reading = asyncio.ensure_future(cursor.next())
-    await server.until(lambda: "getMore" in server.names)
+    await until(lambda: "getMore" in server.names)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
     await cursor.close()
     release.set()
-    await server.until(lambda: "killCursors" in server.names and at_rest(pool_of(client)))
+    await until(lambda: "killCursors" in server.names and at_rest(pool_of(client)))
     await find_one(client)
     assert session_of(server.requests[-1]) != session_of(server.requests[0])
 
@@ -203,11 +203,11 @@ async def test_a_network_error_spoils_a_session(operation, server, connect):
     }
     await find_one(client)
     spoilt = sessions_of(server)[0]
-    server.script("insert" if operation.startswith("insert") else "find", scripted.close)
+    server.script("insert" if operation.startswith("insert") else "find", close)
     with pytest.raises(AutoReconnect):
         await calls[operation]()
     assert sessions_of(server) == [spoilt] * 2
-    assert idle_sessions(client) == []
+    assert unused(client) == []
     await find_one(client)
     assert sessions_of(server)[-1] != spoilt
 
@@ -215,14 +215,14 @@ async def test_a_network_error_spoils_a_session(operation, server, connect):
 async def test_a_network_error_spoils_the_applications_session_when_it_ends(server, connect):
     """While it lasts it stays the same session, as its operations belong together."""
     client = connect(server)
-    server.script("find", scripted.close)
+    server.script("find", close)
     async with client.start_session() as session:
         for _ in range(2):
             await client.db.c.find_one({"_id": 1}, session=session)
     spoilt = set(sessions_of(server))
     assert len(sessions_of(server)) == 3
     assert len(spoilt) == 1
-    assert idle_sessions(client) == []
+    assert unused(client) == []
     await find_one(client)
     assert sessions_of(server)[-1] not in spoilt
 
@@ -248,8 +248,8 @@ async def test_a_session_about_to_expire_is_never_used_again(connect):
 @pytest.mark.parametrize(("minutes", "idle", "again"), [(30, 28 * 60, True), (30, 30 * 60, False), (2, 61, False)])
 def test_sessions_expire_a_minute_before_the_server_drops_them(minutes, idle, again, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(server_session_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    pool = server_session_module.ServerSessionPool()
+    replace(monkeypatch, "server_session.time", SimpleNamespace(monotonic=lambda: now[0]))
+    pool = ServerSessionPool()
     pool.set_timeout(minutes)
     first = pool.acquire()
     pool.release(first)
@@ -262,7 +262,7 @@ async def test_an_unacknowledged_write_has_no_session(server, connect):
     collection = client.db.get_collection("c", write_concern=WriteConcern(0))
     await collection.insert_one({})
     await collection.update_one({}, {"$set": {"a": 1}})
-    await server.until(lambda: server.names == ["insert", "update"])
+    await until(lambda: server.names == ["insert", "update"])
     assert sessions_of(server) == []
     assert not any("txnNumber" in request.command for request in server.requests)
 
@@ -270,7 +270,7 @@ async def test_an_unacknowledged_write_has_no_session(server, connect):
 async def test_operations_at_once_never_share_a_session(server, connect):
     """The scripted server complains of two commands at a time in one session."""
     client = connect(server, maxPoolSize=20)
-    server.default = scripted.later(0.001)
+    server.default = later(0.001)
     await asyncio.gather(*(find_one(client) for _ in range(200)))
     assert 1 < len(set(sessions_of(server))) <= 20
-    assert len(idle_sessions(client)) == len(set(sessions_of(server)))
+    assert len(unused(client)) == len(set(sessions_of(server)))

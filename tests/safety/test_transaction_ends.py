@@ -13,8 +13,10 @@ import pymongo
 import pytest
 from pymongo.errors import PyMongoError
 
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import PATIENCE, Request, ScriptedServer, when
+from tests.support.inside import at_rest, pool_of, waiters
+from tests.support.listener import Request
+from tests.support.server import ScriptedServer, when
+from tests.support.waiting import PATIENCE, until
 
 
 async def cancelled(task: asyncio.Future[Any]) -> None:
@@ -46,7 +48,7 @@ async def test_an_abort_does_not_overtake_what_it_aborts(server, connect):
             await client.db.c.update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
 
     task = asyncio.ensure_future(work())
-    await server.until(lambda: "update" in server.names)
+    await until(lambda: "update" in server.names)
     task.cancel()
     for _ in range(20):
         await asyncio.sleep(0.001)
@@ -54,7 +56,7 @@ async def test_an_abort_does_not_overtake_what_it_aborts(server, connect):
     release.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await server.until(lambda: ends(server))
+    await until(lambda: ends(server))
     assert server.names[2:] == ["update", "abortTransaction"]
     assert transaction_of(server.requests[2]) == transaction_of(server.requests[3])
 
@@ -69,16 +71,16 @@ async def test_cancelled_before_the_end_is_sent(end, server, connect):
     release = asyncio.Event()
     server.script("find", when(release))
     finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: "find" in server.names)
+    await until(lambda: "find" in server.names)
     ending = asyncio.ensure_future(getattr(session, end)())
-    await server.until(lambda: len(pool_of(client)._waiters) == 1)
+    await until(lambda: len(waiters(pool_of(client))) == 1)
     await cancelled(ending)
     await session.end_session()
     release.set()
     await finding
-    await server.until(lambda: ends(server), "the server hears of the end")
+    await until(lambda: ends(server), "the server hears of the end")
     assert transaction_of(ends(server)[0]) == transaction_of(server.requests[0])
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 @pytest.mark.parametrize("end", ["commit_transaction", "abort_transaction", "end_session"])
@@ -91,16 +93,16 @@ async def test_late_before_the_end_is_sent(end, server, connect):
     release = asyncio.Event()
     server.script("find", when(release))
     finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: "find" in server.names)
+    await until(lambda: "find" in server.names)
     with contextlib.suppress(PyMongoError), pymongo.timeout(0.05):
         await getattr(session, end)()
     with pymongo.timeout(0.05):
         await session.end_session()
     release.set()
     await finding
-    await server.until(lambda: ends(server), "the server hears of the end")
+    await until(lambda: ends(server), "the server hears of the end")
     assert transaction_of(ends(server)[0]) == transaction_of(server.requests[0])
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_cancelled_while_it_aborts(server, connect):
@@ -116,12 +118,12 @@ async def test_cancelled_while_it_aborts(server, connect):
             raise LookupError
 
     task = asyncio.ensure_future(work())
-    await server.until(lambda: ends(server))
+    await until(lambda: ends(server))
     await cancelled(task)
     release.set()
-    await server.until(lambda: len(ends(server)) == 2, "the server hears of the end once more")
+    await until(lambda: len(ends(server)) == 2, "the server hears of the end once more")
     assert transaction_of(ends(server)[1]) == transaction_of(server.requests[1])
-    await server.until(lambda: at_rest(pool_of(client)))
+    await until(lambda: at_rest(pool_of(client)))
 
 
 async def test_a_session_with_an_abandoned_command_is_not_used_again(server, connect):
@@ -132,7 +134,7 @@ async def test_a_session_with_an_abandoned_command_is_not_used_again(server, con
         session.start_transaction()
         await client.db.c.update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session)
         committing = asyncio.ensure_future(session.commit_transaction())
-        await server.until(lambda: "commitTransaction" in server.names)
+        await until(lambda: "commitTransaction" in server.names)
         await cancelled(committing)
     release.set()
     spoilt = transaction_of(server.requests[0])[0]
@@ -152,12 +154,12 @@ async def test_an_abort_does_not_wait_for_what_somebody_else_does(server, connec
     session = client.start_session()
     session.start_transaction()
     updating = asyncio.ensure_future(client.db.c.update_one({"_id": 1}, {"$inc": {"n": 1}}, session=session))
-    await server.until(lambda: "update" in server.names)
+    await until(lambda: "update" in server.names)
     await cancelled(updating)
     finding = asyncio.ensure_future(client.db.c.find_one({"_id": 1}))
-    await server.until(lambda: len(pool_of(client)._waiters) == 1)
+    await until(lambda: len(waiters(pool_of(client))) == 1)
     first.set()
-    await server.until(lambda: server.names.count("find") == 2)
+    await until(lambda: server.names.count("find") == 2)
     ending = asyncio.ensure_future(session.end_session())
     for _ in range(20):
         await asyncio.sleep(0.001)

@@ -13,9 +13,9 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import until
-from tests.safety.harness import RUNS
+from tests.support.inside import at_rest, pool_of
+from tests.support.loops import RUNS
+from tests.support.waiting import until
 
 TRANSACTIONS = 300
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from motor.driver.sdam import monitor as monitor_module
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.safety.harness import RUNS
-from tests.safety.messages import Cut, Sent
-from tests.safety.proxy import Proxy
+from tests.support.cuts import Cut, CuttingProxy, Sent
+from tests.support.loops import RUNS
+
+pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
 TASKS = 50
 TRANSFERS = 3
@@ -33,12 +33,6 @@ TOTAL = sum(ACCOUNTS.values())
 
 UNKNOWN = "UnknownTransactionCommitResult"
 TRANSIENT = "TransientTransactionError"
-
-
-@pytest.fixture(autouse=True)
-def _impatient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is lost twice within half a second is looked for again at once."""
-    monkeypatch.setattr(monitor_module, "MIN_HEARTBEAT_INTERVAL", 0.005)
 
 
 @dataclass
@@ -138,7 +132,7 @@ async def transfer(port: int, seed: int) -> Outcome:
     bank = Bank(direct, name, outcome)
     await bank.accounts.insert_many([{"_id": each, "balance": balance} for each, balance in ACCOUNTS.items()])
     await bank.ledger.insert_one({"_id": -1, "amount": 0})
-    async with Proxy(port, at_random(dice), dice=dice) as proxy:
+    async with CuttingProxy(port, at_random(dice), dice=dice) as proxy:
         clients: list[AsyncIOMotorClient] = [AsyncIOMotorClient(proxy.uri, maxPoolSize=10) for _ in range(CLIENTS)]
 
         async def work(task: int) -> None:
@@ -197,7 +191,7 @@ async def test_a_commit_of_which_nobody_knows_is_committed_again(cut, server_uri
     def decide(sent: Sent) -> Cut | None:
         return left.pop() if sent.name == "commitTransaction" and left else None
 
-    async with Proxy(int(server_uri.rpartition(":")[2]), decide) as proxy:
+    async with CuttingProxy(int(server_uri.rpartition(":")[2]), decide) as proxy:
         client: AsyncIOMotorClient = AsyncIOMotorClient(proxy.uri)
         collection = client[f"motor_test_{cut.name.lower()}"].c
         await collection.drop()

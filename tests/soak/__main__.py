@@ -23,13 +23,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import uvloop
-
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.leaks import drivers_tasks
 from tests.soak.workload import Client, Tally, Worker, check, prepare
+from tests.support.leaks import drivers_tasks
+from tests.support.loops import RUNS
 
-_LOOPS: dict[str, Callable[..., Any]] = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 _ROUND_SECONDS = 5.0
 _WORKERS = 6
 """On each client."""
@@ -127,7 +125,7 @@ async def _nothing_runs() -> int:
 
 def _soak(name: str, minutes: float, seed: int) -> bool:
     """Work on one kind of loop; whether all is well at the end."""
-    run = _LOOPS[name]
+    run = RUNS[name]
     deployments = subprocess.Popen(
         [sys.executable, "-m", "tests.soak.deployments", str(seed)],
         stdin=subprocess.PIPE,
@@ -195,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Soak on each loop; the exit status is 1 if something was wrong."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__, allow_abbrev=False)
     parser.add_argument("--minutes", type=float, default=10, help="on each loop (default: 10)")
-    parser.add_argument("--loop", choices=_LOOPS, help="only this one")
+    parser.add_argument("--loop", choices=RUNS, help="only this one")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     warnings.simplefilter("always")
@@ -204,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     complain = logging.Handler(logging.WARNING)
     complain.emit = lambda record: _troubles.append(f"log: {record.getMessage()}")  # type: ignore[method-assign]
     logging.getLogger("asyncio").addHandler(complain)
-    loops = [options.loop] if options.loop else list(_LOOPS)
+    loops = [options.loop] if options.loop else list(RUNS)
     passed = [_soak(name, options.minutes, options.seed) for name in loops]
     return int(not all(passed))
 

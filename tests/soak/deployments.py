@@ -12,9 +12,8 @@ import sys
 from contextlib import AsyncExitStack
 
 import motor.embedded
-from tests.replica_set.scripted_set import ReplicaSet
-from tests.safety.messages import Cut, Sent
-from tests.safety.proxy import Proxy
+from tests.support.cuts import Cut, CuttingProxy, Sent
+from tests.support.replica_set.scripted_set import ReplicaSet
 
 _CUT_SHARE = 0.005
 """Of the commands that go through the proxy."""
@@ -47,11 +46,11 @@ async def _trouble(replica_set: ReplicaSet, dice: random.Random) -> None:
         replica_set.slow(member, dice.random() * 0.05)
         await asyncio.sleep(dice.random())
         replica_set.slow(member, 0)
-    if replica_set._primary is None:
+    if not replica_set.has_primary:
         replica_set.elect()
 
 
-async def _never_rest(replica_set: ReplicaSet, proxy: Proxy, dice: random.Random) -> None:
+async def _never_rest(replica_set: ReplicaSet, proxy: CuttingProxy, dice: random.Random) -> None:
     while True:
         await asyncio.sleep(0.2 + dice.random())
         trouble = asyncio.ensure_future(_trouble(replica_set, dice))
@@ -75,7 +74,7 @@ async def _main(seed: int) -> None:
 
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(motor.embedded.Server())
-        proxy = await stack.enter_async_context(Proxy(server.port, decide, dice=dice))
+        proxy = await stack.enter_async_context(CuttingProxy(server.port, decide, dice=dice))
         replica_set = await stack.enter_async_context(ReplicaSet(3))
         print(replica_set.uri, proxy.uri, flush=True)
         troubles = asyncio.ensure_future(_never_rest(replica_set, proxy, dice))

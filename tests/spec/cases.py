@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from bson.json_util import JSONOptions, loads
 
-from .exceptions import exception_for
+from .differences import exception_for
 from .fetch import spec_folder
 
 NAMES: list[str] = []
@@ -33,7 +33,7 @@ class Case:
 
 
 def cases(*globs: str, but: tuple[str, ...] = ()) -> pytest.MarkDecorator:
-    """Give a test each case in the files that match, as `case`, with what `exceptions.py` says of it."""
+    """Give a test each case in the files that match, as `case`, with what `differences.py` says of it."""
     without = {path for glob in but for path in _files(glob)}
     found = [case for glob in globs for path in _files(glob) if path not in without for case in _read(path)]
     NAMES.extend(case.name for case in found)

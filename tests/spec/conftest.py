@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.inside import look_again_soon, replace
+
 from .deployments import deployments
 from .disguises import Relay, member, relays
 from .unified.server import TestServer
@@ -61,15 +63,14 @@ def three_members(test_server: TestServer) -> Iterator[TestServer]:
 @pytest.fixture(autouse=True)
 def quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures are made on purpose here, and ten seconds between two checks of a server are long, or half a second."""
-    monkeypatch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.01)
-    monkeypatch.setattr("motor.api.client_settings.MIN_HEARTBEAT_INTERVAL", 0.01)
+    look_again_soon(monkeypatch)
     monkeypatch.setattr("pymongo.common.HEARTBEAT_FREQUENCY", 0.02)
 
 
 @pytest.fixture(autouse=True)
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a command goes to an overloaded server again, the driver waits for a tenth of a second at first."""
-    monkeypatch.setattr("motor.driver.execution.retries._FIRST_BACKOFF", 0.01)
+    replace(monkeypatch, "retries._FIRST_BACKOFF", 0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import motor.embedded
+from tests.support.proxy import HOST
 
-from .disguises import HOST, Relay, mongos, relays, service
+from .disguises import Relay, mongos, relays, service
 
 _TEST_COMMANDS = "--enable-test-commands"
 

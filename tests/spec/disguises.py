@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -18,20 +17,18 @@ from typing import Any
 import bson
 from bson.objectid import ObjectId
 
-from tests.listening import Connections
+from tests.support.loops import loop_in_thread
+from tests.support.messages import HEADER, MORE_TO_COME, OP_MSG, OP_QUERY, flags_of
+from tests.support.proxy import Link, Proxy
 
 Document = dict[str, Any]
 
-HOST = "127.0.0.1"
-_HEADER = struct.Struct("<iiii")
-_OP_QUERY, _OP_MSG = 2004, 2013
 _MSG_BODY = 5
 _REPLY_BODY = 20
 _GREETINGS = (b"hello", b"ismaster", b"isMaster")
 _LOGINS = (b"saslStart",)
 _NO_MECHANISM = "Unsupported SASL mechanism"
 _IN_TRANSACTION = b"\x08autocommit\x00"
-_MORE_TO_COME = 2
 _OF_REPLICA_SETS = {
     *("setName", "setVersion", "electionId", "hosts", "passives", "arbiters", "primary", "secondary", "me", "lastWrite")
 }
@@ -57,94 +54,71 @@ class Disguise:
         return self.of_transactions if _IN_TRANSACTION in body else None
 
 
-@dataclass
-class Relay:
+class Relay(Proxy):
     """One port, a free one if it is 0. Each connection gets the next disguise, which changes the answer to hello."""
 
-    server: tuple[str, int]
-    disguises: list[Disguise]
-    port: int = 0
+    def __init__(self, server: tuple[str, int], disguises: Sequence[Disguise], port: int = 0) -> None:
+        turns = cycle(disguises)
+        host, target = server
+        super().__init__(target, host=host, port=port, link=lambda: _Disguised(next(turns)))
 
-    def __post_init__(self) -> None:
-        self._turns = cycle(self.disguises)
-        self._connections = Connections(self._accept)
 
-    @property
-    def address(self) -> str:
-        """Where it listens."""
-        return f"{HOST}:{self.port}"
+class _Disguised(Link):
+    """`changes` holds by their ids the messages whose answer is to be changed."""
 
-    async def open(self) -> None:
-        """Listen."""
-        self._listener = await asyncio.start_server(self._connections.accept, HOST, self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
+    def __init__(self, disguise: Disguise) -> None:
+        self._disguise = disguise
+        self._changes: dict[int, Change] = {}
 
-    async def close(self) -> None:
-        """End all of it."""
-        await self._connections.end(self._listener)
+    def request(self, message: bytes) -> bytes:
+        """What is said to the server, who need not know of a disguise."""
+        _, request_id, response_to, opcode = HEADER.unpack_from(message)
+        body = message[HEADER.size :]
+        change = self._disguise.change_for(opcode, body)
+        if change is None:
+            return message
+        self._changes[request_id] = change
+        if change is self._disguise.of_greetings:
+            body = _without_load_balancer(opcode, body)
+        return _header(body, request_id, response_to, opcode) + body
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        disguise = next(self._turns)
-        changes: dict[int, Change] = {}
-        server_reader, server_writer = await self._connections.open(*self.server)
-        there = asyncio.ensure_future(_forward(reader, server_writer, changes, disguise))
-        back = asyncio.ensure_future(_forward(server_reader, writer, changes, disguise))
-        try:
-            await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            there.cancel()
-            back.cancel()
+    def reply(self, message: bytes) -> bytes:
+        """What it answers, in disguise."""
+        _, request_id, response_to, opcode = HEADER.unpack_from(message)
+        change = self._changes.pop(response_to, None)
+        if change is None:
+            return message
+        if flags_of(message) & MORE_TO_COME:
+            # The next answer is one to this one, or to the same question, as the server has it.
+            self._changes[response_to] = self._changes[request_id] = change
+        body = _answer(opcode, message[HEADER.size :], change)
+        return _header(body, request_id, response_to, opcode) + body
+
+
+def _header(body: bytes, request_id: int, response_to: int, opcode: int) -> bytes:
+    return HEADER.pack(HEADER.size + len(body), request_id, response_to, opcode)
 
 
 @contextmanager
 def relays(*opened: Relay) -> Iterator[None]:
     """Relays at work, in a thread with a loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    for relay in opened:
-        asyncio.run_coroutine_threadsafe(relay.open(), loop).result()
-    try:
-        yield
-    finally:
+    with loop_in_thread() as loop:
         for relay in opened:
-            asyncio.run_coroutine_threadsafe(relay.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def _forward(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, changes: dict[int, Change], disguise: Disguise
-) -> None:
-    """Pass on message by message; `changes` holds by their ids the messages whose answer is to be changed."""
-    with suppress(asyncio.IncompleteReadError, OSError):
-        while True:
-            header = await reader.readexactly(_HEADER.size)
-            size, request_id, response_to, opcode = _HEADER.unpack(header)
-            body = await reader.readexactly(size - _HEADER.size)
-            if change := changes.get(response_to):
-                if opcode == _OP_MSG and body[0] & _MORE_TO_COME:
-                    # The next answer is one to this one, or to the same question, as the server has it.
-                    changes[request_id] = change
-                else:
-                    del changes[response_to]
-                body = _answer(opcode, body, change)
-            elif not response_to and (change := disguise.change_for(opcode, body)):
-                changes[request_id] = change
-                if change is disguise.of_greetings:
-                    body = _without_load_balancer(opcode, body)
-            writer.write(_HEADER.pack(_HEADER.size + len(body), request_id, response_to, opcode) + body)
-            await writer.drain()
+            asyncio.run_coroutine_threadsafe(relay.open(), loop).result()
+        try:
+            yield
+        finally:
+            for relay in opened:
+                asyncio.run_coroutine_threadsafe(relay.close(), loop).result()
 
 
 def _start(opcode: int, body: bytes) -> int:
     """Where the command begins."""
-    return _MSG_BODY if opcode == _OP_MSG else body.index(b"\0", 4) + 9
+    return _MSG_BODY if opcode == OP_MSG else body.index(b"\0", 4) + 9
 
 
 def _is_one_of(names: Collection[bytes], opcode: int, body: bytes) -> bool:
-    if opcode not in (_OP_MSG, _OP_QUERY):
+    if opcode not in (OP_MSG, OP_QUERY):
         return False
     # A command's name is the first key of its document.
     start = _start(opcode, body) + 5
@@ -161,7 +135,7 @@ def _without_load_balancer(opcode: int, body: bytes) -> bytes:
 
 
 def _answer(opcode: int, body: bytes, change: Change) -> bytes:
-    start = _MSG_BODY if opcode == _OP_MSG else _REPLY_BODY
+    start = _MSG_BODY if opcode == OP_MSG else _REPLY_BODY
     reply: Document = bson.decode(body[start:])
     is_changed = reply.get("ok") == 1 or str(reply.get("errmsg", "")).startswith(_NO_MECHANISM)
     return body[:start] + bson.encode(change(reply)) if is_changed else body

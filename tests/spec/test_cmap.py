@@ -13,13 +13,14 @@ from pymongo.errors import InvalidOperation, WaitQueueTimeoutError
 
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.pool import Pool
+from tests.support.inside import never_maintain, replace
+from tests.support.waiting import until
 
 from .cases import Case, cases
 from .topologies import idle_topology, server_at
-from .unified.entities import Thread
+from .unified.entities import SECONDS, Thread
 from .unified.events import CMAP_EVENTS, EventRecorder
 from .unified.server import TestServer
-from .unified.waiting import until
 
 Spec = Mapping[str, Any]
 
@@ -42,9 +43,9 @@ async def test_connection_monitoring(test_server: TestServer, case: Case, monkey
     spec = case.file
     options = dict(spec.get("poolOptions", {}))
     interval = options.pop("backgroundThreadIntervalMS", 50)
-    monkeypatch.setattr("motor.driver.cmap.pool.MAINTENANCE_INTERVAL", interval / 1000)
+    replace(monkeypatch, "pool.MAINTENANCE_INTERVAL", interval / 1000)
     if interval < 0:
-        monkeypatch.setattr(Pool, "_maintain", lambda pool: None)
+        never_maintain(monkeypatch)
     if "failPoint" in spec:
         test_server.client.admin.command(spec["failPoint"])
     try:
@@ -119,7 +120,9 @@ class _Run:
         elif name == "waitForThread":
             await self._threads[spec["target"]].join()
         elif name == "waitForEvent":
-            await until(lambda: self._count(spec["event"]) >= spec["count"], f"{spec['count']} of {spec['event']}")
+            await until(
+                lambda: self._count(spec["event"]) >= spec["count"], f"{spec['count']} of {spec['event']}", SECONDS
+            )
         elif name == "checkOut":
             connection = await self._pool.check_out()
             if "label" in spec:

@@ -8,7 +8,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from .cases import Case, cases
-from .exceptions import exception_for
+from .differences import exception_for
 from .unified.errors import UnsupportedError
 from .unified.runner import run_test
 from .unified.server import TestServer

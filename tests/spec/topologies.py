@@ -16,6 +16,7 @@ from motor.api.client_settings import parse_settings
 from motor.driver.owner import Owner
 from motor.driver.sdam.server import Server
 from motor.driver.sdam.topology import Topology
+from tests.support.inside import replace
 
 
 class IdleMonitor:
@@ -38,7 +39,7 @@ class IdleMonitor:
 def idle_topology(uri: str, **options: Any) -> Iterator[Topology]:
     """A topology for the seed list of `uri`, closed afterwards."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("motor.driver.sdam.server.Monitor", IdleMonitor)
+        replace(patch, "server.Monitor", IdleMonitor)
         owner = Owner(asyncio.get_running_loop())
         topology = Topology(parse_settings(uri, None, options, "asyncio").topology, owner)
         owner.end = topology.close

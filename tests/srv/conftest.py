@@ -1,17 +1,15 @@
 """Fixtures: a DNS server with the specification's records, and Motor's lookups sent to it."""
 
-import asyncio
 import importlib.util
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import pytest
 from pymongo.errors import ConfigurationError
 
-from motor.driver.sdam import srv
-from tests.srv.dns_server import DNSServer
 from tests.srv.records import RECORDS
+from tests.support.dns_server import DNSServer
+from tests.support.inside import replace
 
 HAS_PUBLIC_SUFFIXES = importlib.util.find_spec("pymongo._psl") is not None
 needs_public_suffixes = pytest.mark.skipif(not HAS_PUBLIC_SUFFIXES, reason="this PyMongo has no srvAllowedHostsSuffix")
@@ -21,7 +19,7 @@ needs_public_suffixes = pytest.mark.skipif(not HAS_PUBLIC_SUFFIXES, reason="this
 async def dns_server(monkeypatch) -> AsyncIterator[DNSServer]:
     """The server that every SRV and TXT lookup goes to."""
     async with DNSServer(RECORDS) as server:
-        monkeypatch.setattr(srv, "new_resolver", server.resolver)
+        replace(monkeypatch, "srv.new_resolver", server.resolver)
         yield server
 
 
@@ -32,11 +30,3 @@ def lookup_fails(kind: type[Exception]) -> Iterator[pytest.ExceptionInfo[Configu
         yield caught
     assert type(caught.value.__cause__) is kind
     assert str(caught.value) == str(caught.value.__cause__)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what happens within seconds."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.002)

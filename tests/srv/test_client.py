@@ -12,9 +12,9 @@ from pymongo.driver_info import DriverInfo
 from pymongo.errors import ConfigurationError, InvalidOperation, ServerSelectionTimeoutError
 from pymongo.uri_parser import parse_uri
 
-from motor.driver.sdam import srv
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.srv.conftest import until
+from tests.support.inside import replace
+from tests.support.waiting import until
 
 NAME = "cluster.example.com"
 HOST = "server.example.com"
@@ -105,7 +105,7 @@ async def test_metadata_given_before_is_sent_after(served, client):
 
 
 async def test_a_replica_set_is_not_polled(served, client, monkeypatch):
-    monkeypatch.setattr(srv, "MIN_RESCAN_INTERVAL", 0.01)
+    replace(monkeypatch, "srv.MIN_RESCAN_INTERVAL", 0.01)
     served.ttl = 0
     await client.admin.command("ping")
     asked = len(served.queries)

@@ -8,10 +8,10 @@ import dns.rcode
 import pytest
 
 from motor.driver.owner import Owner
-from motor.driver.sdam import srv
 from motor.driver.sdam.srv import SrvPoller, SrvSettings
-from tests.leaks import drivers_tasks
-from tests.srv.conftest import until
+from tests.support.inside import replace, task_of
+from tests.support.leaks import drivers_tasks
+from tests.support.waiting import until
 
 NAME = "a.example.com"
 HOSTS = [("x.example.com", 27017), ("y.example.com", 27017)]
@@ -33,7 +33,7 @@ class Deployment:
 
 @pytest.fixture
 async def deployment(monkeypatch) -> AsyncIterator[Deployment]:
-    monkeypatch.setattr(srv, "MIN_RESCAN_INTERVAL", 0.02)
+    replace(monkeypatch, "srv.MIN_RESCAN_INTERVAL", 0.02)
     deployment = Deployment()
     yield deployment
     deployment.owner.close()
@@ -107,7 +107,7 @@ async def test_only_hosts_of_another_domain(dns_server, deployment, caplog):
 
 
 async def test_nothing_is_logged_for_nobody(dns_server, deployment, monkeypatch):
-    monkeypatch.setattr(srv, "log", None)
+    replace(monkeypatch, "srv.log", None)
     dns_server.records = {}
     deployment.poll(SrvSettings(NAME))
     await until(lambda: len(dns_server.queries) >= 3)
@@ -141,7 +141,7 @@ async def test_it_ends_by_itself(dns_server, deployment):
     poller = deployment.poll(SrvSettings(NAME))
     await deployment.updates.get()
     deployment.polled = False
-    await asyncio.wait_for(poller._service.task, 10)
+    await asyncio.wait_for(task_of(poller), 10)
     asked = len(dns_server.queries)
     await asyncio.sleep(0.06)
     assert len(dns_server.queries) == asked
@@ -155,7 +155,7 @@ async def test_a_lookup_that_comes_too_late_is_dropped(dns_server, deployment):
         return True
 
     poller = deployment.poll(SrvSettings(NAME, host_validator=validator))
-    await asyncio.wait_for(poller._service.task, 10)
+    await asyncio.wait_for(task_of(poller), 10)
     assert deployment.updates.empty()
 
 
@@ -164,7 +164,7 @@ async def test_closed_in_the_middle_of_a_lookup(dns_server, deployment):
     poller = deployment.poll(SrvSettings(NAME))
     await until(lambda: bool(dns_server.queries))
     poller.close()
-    await asyncio.wait_for(asyncio.wait([poller._service.task]), 10)
+    await asyncio.wait_for(asyncio.wait([task_of(poller)]), 10)
 
 
 async def test_closed_while_the_cancellation_is_swallowed(deployment, monkeypatch):
@@ -178,11 +178,11 @@ async def test_closed_while_the_cancellation_is_swallowed(deployment, monkeypatc
             except asyncio.CancelledError:
                 raise TimeoutError from None
 
-    monkeypatch.setattr(srv, "new_resolver", Deaf)
+    replace(monkeypatch, "srv.new_resolver", Deaf)
     poller = deployment.poll(SrvSettings(NAME))
     await entered.wait()
     poller.close()
-    await asyncio.wait_for(poller._service.task, 10)
+    await asyncio.wait_for(task_of(poller), 10)
 
 
 class TestIntervals:

@@ -13,9 +13,11 @@ from pymongo.errors import ConfigurationError
 
 from motor.driver.sdam import srv
 from motor.driver.sdam.srv import SrvSettings, resolve_seedlist
-from tests.srv.conftest import lookup_fails, needs_public_suffixes, until
-from tests.srv.dns_server import DNSServer
+from tests.srv.conftest import lookup_fails, needs_public_suffixes
 from tests.srv.records import RECORDS
+from tests.support.dns_server import DNSServer
+from tests.support.inside import replace
+from tests.support.waiting import until
 
 TEST1 = "test1.test.build.10gen.cc"
 TEST1_HOSTS = [("localhost.test.build.10gen.cc", 27017), ("localhost.test.build.10gen.cc", 27018)]
@@ -167,7 +169,7 @@ async def test_no_server_at_all(monkeypatch):
     def no_configuration():
         raise dns.resolver.NoResolverConfiguration
 
-    monkeypatch.setattr(srv, "new_resolver", no_configuration)
+    replace(monkeypatch, "srv.new_resolver", no_configuration)
     with lookup_fails(dns.resolver.NoResolverConfiguration):
         await hosts_of(TEST1)
 
@@ -280,7 +282,7 @@ class TestNothingBlocks:
             threads.append(threading.current_thread())
             return dns_server.resolver()
 
-        monkeypatch.setattr(srv, "new_resolver", new_resolver)
+        replace(monkeypatch, "srv.new_resolver", new_resolver)
         await hosts_of(TEST1)
         assert threads
         assert threading.current_thread() not in threads
@@ -288,7 +290,7 @@ class TestNothingBlocks:
     @needs_public_suffixes
     async def test_public_suffixes(self, dns_server, monkeypatch):
         threads: list[threading.Thread] = []
-        monkeypatch.setattr(srv, "is_public_suffix", lambda suffix: threads.append(threading.current_thread()))
+        replace(monkeypatch, "srv.is_public_suffix", lambda suffix: threads.append(threading.current_thread()))
         await hosts_of(TEST1, allowed_hosts_suffix="10gen.cc")
         assert threads
         assert threading.current_thread() not in threads
@@ -336,7 +338,7 @@ def test_under_uvloop(monkeypatch):
 
     async def resolve() -> None:
         async with DNSServer(RECORDS) as server:
-            monkeypatch.setattr(srv, "new_resolver", server.resolver)
+            replace(monkeypatch, "srv.new_resolver", server.resolver)
             assert sorted((await resolve_seedlist(SrvSettings(TEST1))).hosts) == TEST1_HOSTS
             targets = [f"shard-{number:03}-with-a-long-name.cluster.example.com" for number in range(50)]
             serve(server, "cluster.example.com", *targets)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import motor.embedded
-from tests.tls.certificates import Certificates
+from tests.support.certificates import Certificates
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ import pytest
 from pymongo.uri_parser import parse_uri
 
 from motor._pymongo import ssl_context_of
-from motor.driver.sdam import srv
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.srv.dns_server import DNSServer
-from tests.tls.certificates import PASSPHRASE
-from tests.tls.loops import on_every_loop
-from tests.tls.proxy import Proxy
+from tests.support.certificates import PASSPHRASE
+from tests.support.dns_server import DNSServer
+from tests.support.inside import replace
+from tests.support.loops import on_every_loop
+from tests.support.proxy import Proxy
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "in the URI": {"uri": "&tls=true&tlsCAFile={authority}"},
@@ -67,7 +67,7 @@ async def test_let_in(certificates, port, strict_port, case, options):
         assert all(reply["ok"] == 1 for reply in replies)
         context = ssl_context_of(client.options)
         assert context is not None
-        assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+        assert context.minimum_version >= ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).minimum_version
         assert context.check_hostname == (case not in ("any certificate", "insecure"))
 
 
@@ -141,7 +141,7 @@ async def test_srv_means_tls(certificates, port, monkeypatch, options):
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     async with DNSServer({(f"_mongodb._tcp.{cluster}", "SRV"): [f"0 0 {port} {host}."]}) as dns_server:
-        monkeypatch.setattr(srv, "new_resolver", dns_server.resolver)
+        replace(monkeypatch, "srv.new_resolver", dns_server.resolver)
         options = options.format(authority=quote_plus(certificates.authority))
         async with AsyncIOMotorClient(f"mongodb+srv://{cluster}/?{options}") as client:
             assert (await client.admin.command("ping"))["ok"] == 1
@@ -150,4 +150,4 @@ async def test_srv_means_tls(certificates, port, monkeypatch, options):
 
 def _in_front(uri: str, context: ssl.SSLContext) -> Proxy:
     ((_, port),) = parse_uri(uri)["nodelist"]
-    return Proxy(port, context)
+    return Proxy(port, tls=context)

@@ -9,11 +9,11 @@ import pytest
 from pymongo.errors import AutoReconnect, ConnectionFailure, NetworkTimeout, PyMongoError, WaitQueueTimeoutError
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, check_books, pool_of
-from tests.driver.scripted import until
-from tests.tls.certificates import Certificates
-from tests.tls.loops import on_every_loop
-from tests.tls.proxy import Proxy
+from tests.support.certificates import Certificates
+from tests.support.inside import at_rest, check_books, idle, pool_of
+from tests.support.loops import on_every_loop
+from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 
 def _client(proxy: Proxy, certificates: Certificates, **options: str) -> AsyncIOMotorClient:
@@ -70,7 +70,7 @@ async def test_giving_up_in_the_handshake(certificates, port):
     async with Proxy(port) as proxy:
         async with _client(proxy, certificates, maxPoolSize="2", timeoutMS="5000") as client:
             await _known(client)
-            (connection,) = pool_of(client)._idle
+            (connection,) = idle(pool_of(client))
             proxy.mute = True
             connection.close()
             before = proxy.opened
@@ -90,7 +90,7 @@ async def test_the_handshake_has_connect_timeout_ms(certificates, port):
     async with Proxy(port) as proxy:
         async with _client(proxy, certificates, connectTimeoutMS="300") as client:
             await _known(client)
-            (connection,) = pool_of(client)._idle
+            (connection,) = idle(pool_of(client))
             proxy.mute = True
             connection.close()
             with pytest.raises(NetworkTimeout, match="timed out before the TLS handshake was done"):
@@ -106,7 +106,7 @@ async def test_clients_that_end_in_the_handshake(certificates, port):
     async with Proxy(port, mute=True) as proxy:
         clients = [_client(proxy, certificates) for _ in range(4)]
         waiting = [asyncio.ensure_future(client.admin.command("ping")) for client in clients]
-        await until(lambda: proxy.open == 4, "every handshake under way")
+        await until(lambda: proxy.open_connections == 4, "every handshake under way")
         for task in waiting[:2]:
             task.cancel()
         for client in clients:

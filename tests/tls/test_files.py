@@ -14,9 +14,10 @@ from pymongo.errors import ConfigurationError, InvalidURI, ServerSelectionTimeou
 
 from motor._pymongo import ssl_context_of
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.tls.certificates import PASSPHRASE, Certificates
-from tests.tls.loops import on_every_loop
-from tests.wording import raised_by
+from tests.support.certificates import PASSPHRASE, Certificates
+from tests.support.inside import has_begun
+from tests.support.loops import on_every_loop
+from tests.support.wording import raised_by
 
 WRONG = "tiger, lion"
 
@@ -105,7 +106,7 @@ async def test_refused_by_each_operation_in_a_loop(certificates, options, kind, 
             assert str(raised.value).startswith(str(theirs))
             _reveals_nothing(raised.value)
         assert client.nodes == frozenset()
-        assert client._deployment._executor is None
+        assert not has_begun(client)
 
 
 @on_every_loop

@@ -11,8 +11,8 @@ import pymongo
 from pymongo.cursor import CursorType
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from tests.tls.certificates import Certificates
-from tests.tls.loops import on_every_loop
+from tests.support.certificates import Certificates
+from tests.support.loops import on_every_loop
 
 MEGABYTE = 1024 * 1024
 

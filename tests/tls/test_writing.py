@@ -11,11 +11,12 @@ from pymongo.errors import AutoReconnect, InvalidOperation
 from pymongo.write_concern import WriteConcern
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from tests.driver.inside import at_rest, pool_of
-from tests.driver.scripted import ScriptedServer, until
-from tests.tls.certificates import Certificates
-from tests.tls.loops import on_every_loop
-from tests.tls.proxy import Proxy
+from tests.support.certificates import Certificates
+from tests.support.inside import at_rest, connections, is_paused, pool_of, unsent
+from tests.support.loops import on_every_loop
+from tests.support.proxy import Proxy
+from tests.support.server import ScriptedServer
+from tests.support.waiting import until
 
 MEGABYTE = 1024 * 1024
 
@@ -32,7 +33,7 @@ async def _served(
     """A server, what is in front of it, and a client with one connection to it."""
     async with ScriptedServer() as server:
         context = certificates.context(certificates.good) if with_tls else None
-        async with Proxy(server.port, context) as proxy:
+        async with Proxy(server.port, tls=context) as proxy:
             options = certificates.options() if with_tls else ""
             uri = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true&maxPoolSize=1&retryWrites=false"
             async with AsyncIOMotorClient(f"{uri}&{options}" if options else uri) as client:
@@ -64,13 +65,13 @@ async def test_nothing_overtakes_and_nothing_is_torn(certificates, with_tls):
         collection = client.db.get_collection("test", write_concern=WriteConcern(0))
         proxy.takes.clear()
         cancelled = asyncio.ensure_future(collection.insert_one({"_id": 0, "data": DATA}))
-        (connection,) = pool_of(client)._open
-        await until(lambda: connection._paused, "the buffers full")
+        (connection,) = connections(pool_of(client))
+        await until(lambda: is_paused(connection), "the buffers full")
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cancelled
         assert connection.closed
-        assert not connection._unsent
+        assert not unsent(connection)
         writing = asyncio.ensure_future(collection.insert_one({"_id": 1, "data": bytes(9 * MEGABYTE)}))
         await asyncio.sleep(0)
         pinging = client.admin.command("ping")
@@ -92,15 +93,15 @@ async def test_closed_when_half_is_sent(certificates, with_tls, by):
     async with _served(certificates, with_tls) as (server, proxy, client):
         proxy.takes.clear()
         writing = client.db.test.insert_one({"data": DATA})
-        (connection,) = pool_of(client)._open
-        await until(lambda: connection._paused, "the buffers full")
+        (connection,) = connections(pool_of(client))
+        await until(lambda: is_paused(connection), "the buffers full")
         if by == "client":
             await client.close()
         else:
-            proxy.reset()
+            proxy.cut_all()
         with pytest.raises((AutoReconnect, InvalidOperation)):
             await writing
-        assert not connection._unsent
+        assert not unsent(connection)
         proxy.takes.set()
         assert "insert" not in server.names
 
@@ -112,10 +113,10 @@ async def test_a_write_without_an_answer_waits_for_room(certificates, with_tls):
         collection = client.db.get_collection("test", write_concern=WriteConcern(0))
         proxy.takes.clear()
         writing = asyncio.ensure_future(collection.insert_one({"_id": 0, "data": DATA}))
-        (connection,) = pool_of(client)._open
-        await until(lambda: connection._paused, "the buffers full")
+        (connection,) = connections(pool_of(client))
+        await until(lambda: is_paused(connection), "the buffers full")
         assert not writing.done()
         proxy.takes.set()
         await writing
-        assert not connection._unsent
-        await server.until(lambda: "insert" in server.names)
+        assert not unsent(connection)
+        await until(lambda: "insert" in server.names)

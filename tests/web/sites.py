@@ -18,7 +18,8 @@ from motor.aiohttp import AIOHTTPGridFS
 from motor.motor_asyncio import AsyncIOMotorClient
 from motor.motor_tornado import MotorClient
 from motor.web import GridFSHandler
-from tests.api.listening import Commands, eventually
+from tests.support.events import Commands
+from tests.support.waiting import until
 
 HOST = "127.0.0.1"
 
@@ -78,7 +79,7 @@ async def serving(
         async with listening(make(site, arguments, hooks)) as site.port:
             yield site
         # One whose client is gone is told so when it has something to send.
-        await eventually(lambda: not site.running)
+        await until(lambda: not site.running)
     finally:
         await client.close()
 

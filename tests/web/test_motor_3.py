@@ -15,7 +15,7 @@ from gridfs import GridFS
 from pymongo.synchronous.database import Database
 
 from tests.environments import MOTOR_3, clean_variables, environment
-from tests.web.deliberate import DELIBERATE, FILES, FRACTION, UPLOADED, Answer, Request, requests
+from tests.web.differences import DELIBERATE, FILES, FRACTION, UPLOADED, Answer, Request, requests
 from tests.web.sites import HOST
 
 FOLDER = Path(__file__).parent

@@ -22,7 +22,7 @@ from motor._pymongo import (
     validate_ok_for_update,
     write_concern_error_of,
 )
-from motor.driver.cmap.errors import sensible
+from motor.driver.cmap.errors import reading
 from motor.driver.execution.deployment import Deployment
 from motor.driver.execution.execution import Execution
 from motor.driver.execution.retries import check_retryable_writes
@@ -263,7 +263,7 @@ class Bulk:
                 raise failure from error
             if concern.acknowledged:
                 assert execution.server is not None
-                with sensible(execution.server.description.address):
+                with reading(execution.server.description.address):
                     _merge(result, run, offset, reply)
                 if self._ordered and "writeErrors" in reply:
                     return

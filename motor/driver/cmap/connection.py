@@ -26,11 +26,11 @@ from motor._pymongo import (
 from motor.driver.cmap.error_replies import STRANGERS_LARGEST_ERROR, cut
 from motor.driver.cmap.errors import (
     ANOTHER_SERVER,
-    UNREADABLE,
+    REPLY_ERRORS,
     another,
     connection_failure,
     format_address,
-    senseless_reply,
+    malformed_reply,
 )
 from motor.driver.cmap.expanding import ExpandingReader
 from motor.driver.cmap.opening import open_transport, unanswered
@@ -57,7 +57,7 @@ _TLS_ALERT = b"\x15\x03"
 """How a TLS server's complaint begins that it was not spoken to in TLS."""
 
 
-class Authentication(Protocol):
+class Reauthentication(Protocol):
     """The authentication of a connection, as far as its user needs to know it."""
 
     async def again(self) -> None:
@@ -87,7 +87,7 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         self.idle_since = 0.0
         self.facts = ServerFacts()
         self.compressor: Compressor | None = None
-        self.authentication: Authentication | None = None
+        self.authentication: Reauthentication | None = None
         self.server_connection_id: int | None = None
         self.service_id: ObjectId | None = None
         self.last_round_trip = 0.0
@@ -252,8 +252,8 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         said = document if document.get("ok") else cut(document, len(received.document), STRANGERS_LARGEST_ERROR)
         try:
             check_command_response(said, None)
-        except UNREADABLE as error:
-            self.doubt(error)
+        except REPLY_ERRORS as error:
+            self.refuse_malformed(error)
             raise
         return document
 
@@ -431,14 +431,12 @@ class Connection(ExpandingReader, MessageWriter, asyncio.BufferedProtocol):
         if self._reply is None and not self._streaming:
             self.protocol_error(ProtocolError("Got the beginning of a message that nobody asked for"))
 
-    def doubt(self, error: Exception) -> None:
-        """Close, and raise :class:`~pymongo.errors.ProtocolError`, if `error` is not what the server said but what came
-        of reading nonsense.
-        """
+    def refuse_malformed(self, error: Exception) -> None:
+        """Close, and raise :class:`~pymongo.errors.ProtocolError`, unless `error` is the server's, and well formed."""
         if isinstance(error, OperationFailure) and isinstance(error.code, (int, float, type(None))):
             return
         self.close()
-        raise senseless_reply(self.address, error) from error
+        raise malformed_reply(self.address, error) from error
 
     def protocol_error(self, error: ProtocolError) -> None:
         """What came is not what the protocol allows: raise that to whoever waits, and close."""

@@ -49,33 +49,31 @@ def another(error: Exception) -> Exception:
     return said_again
 
 
-SENSELESS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-"""What reading a reply raises that is no reply to what was asked."""
+MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What Python raises where a reply is read that has not the fields that it should have, or not of their types."""
 
-
-UNREADABLE = (OperationFailure, *SENSELESS)
-"""The same, and what the server says: even that may be nonsense."""
-
+REPLY_ERRORS = (OperationFailure, *MALFORMED)
+"""What may come of a reply: the error that the server tells, whose fields may be malformed themselves, too."""
 
 ANOTHER_SERVER = ": is it a MongoDB server?"
-"""Asked of what does not speak as one should."""
+"""The end of a message about what a MongoDB server would not have sent."""
 
 
-def senseless_reply(source: Address | str, error: Exception) -> ProtocolError:
-    """The exception for a reply that cannot be read, as `error` says; `source` is who gave it, or what was asked."""
+def malformed_reply(source: Address | str, error: Exception) -> ProtocolError:
+    """The exception for a reply that cannot be read, as `error` says. `source` is the server, or what was asked."""
     where = source if isinstance(source, str) else format_address(source)
     return ProtocolError(f"{where}: a reply makes no sense ({type(error).__name__}: {error}){ANOTHER_SERVER}")
 
 
 @contextmanager
-def sensible(source: Address | str) -> Iterator[None]:
+def reading(source: Address | str) -> Iterator[None]:
     """Read what came from `source`, or what was asked: if it cannot be read, a :class:`~pymongo.errors.ProtocolError`
     says so.
     """
     try:
         yield
-    except SENSELESS as error:
-        raise senseless_reply(source, error) from error
+    except MALFORMED as error:
+        raise malformed_reply(source, error) from error
 
 
 def mark_overloaded(error: AutoReconnect) -> None:

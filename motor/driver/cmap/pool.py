@@ -28,6 +28,7 @@ from motor.driver.cmap.generations import Generations
 from motor.driver.cmap.pending import PendingConnections, establish
 from motor.driver.cmap.pin_holder import PinHolder
 from motor.driver.cmap.wait_queue import Waiter, WaitQueue, waited_too_long
+from motor.driver.codes import CLIENT_CLOSED
 from motor.driver.events.pool import PoolPublisher
 from motor.driver.owner import Owner
 
@@ -300,7 +301,7 @@ class Pool:
     def _refusal(self) -> PyMongoError:
         """Why there is no connection to be had: an exception for one of those who wanted one."""
         if self._state is _State.CLOSED:
-            return InvalidOperation("Cannot use MongoClient after close")
+            return InvalidOperation(CLIENT_CLOSED)
         removed = self._state is _State.REMOVED
         return self._failed("the server has left the deployment" if removed else "connection pool paused")
 

@@ -8,6 +8,7 @@ from pymongo.errors import InvalidOperation
 from pymongocrypt.mongocrypt import MongoCrypt, MongoCryptContext
 from pymongocrypt.options import MongoCryptOptions
 
+from motor.driver.codes import CLIENT_CLOSED
 from motor.driver.confidential import confidential
 from motor.driver.encryption.errors import encryption_errors
 from motor.driver.encryption.key_vault import KeyVault
@@ -58,7 +59,7 @@ class AutoEncrypter:
         self, make_context: Callable[[MongoCrypt], MongoCryptContext], document: bytes, database: str = ""
     ) -> bytes:
         if self._closed:
-            raise InvalidOperation("Cannot use MongoClient after close")
+            raise InvalidOperation(CLIENT_CLOSED)
         with encryption_errors():
             handle = await self._library.handle()
             result = await self._machine.run(lambda: make_context(handle), len(document), database)

@@ -18,6 +18,7 @@ from motor._pymongo import Address
 from motor.driver import timeouts
 from motor.driver.cmap.errors import another
 from motor.driver.cmap.pin import Pin
+from motor.driver.codes import CLIENT_CLOSED
 from motor.driver.execution.exchange import Encrypter
 from motor.driver.execution.execution import Execution
 from motor.driver.execution.executor import Executor
@@ -164,7 +165,7 @@ class Deployment:
         finally:
             self._awaiting -= 1
         if self._closed:
-            raise InvalidOperation("Cannot use MongoClient after close")
+            raise InvalidOperation(CLIENT_CLOSED)
         if not task.done():
             srv = self.settings.srv
             what = "the files for TLS were not read" if srv is None else f"DNS did not answer for {srv.fqdn}"
@@ -225,7 +226,7 @@ class Deployment:
         """
         with _claiming:
             if self._closed:
-                raise InvalidOperation("Cannot use MongoClient after close")
+                raise InvalidOperation(CLIENT_CLOSED)
             former = self._owner
             if former is not None and former.open:
                 if former.loop is loop:
@@ -239,7 +240,7 @@ class Deployment:
             if self._closed:
                 # By the garbage collector, meanwhile.
                 owner.close()
-                raise InvalidOperation("Cannot use MongoClient after close")
+                raise InvalidOperation(CLIENT_CLOSED)
             self._owner = owner
             self._executor = self._resolving = None
         if former is not None:
@@ -257,6 +258,6 @@ class Deployment:
             owner.close()
             raise
         if not owner.open:
-            raise InvalidOperation("Cannot use MongoClient after close")
+            raise InvalidOperation(CLIENT_CLOSED)
         self._executor = executor
         return executor

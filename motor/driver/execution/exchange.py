@@ -28,7 +28,8 @@ from motor._pymongo import (
 from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.error_replies import LARGEST_ERROR, cut
-from motor.driver.cmap.errors import SENSELESS, UNREADABLE
+from motor.driver.cmap.errors import MALFORMED, REPLY_ERRORS
+from motor.driver.codes import NOT_WRITABLE_PRIMARY
 from motor.driver.events.command import CommandPublisher, PublishedCommand
 from motor.driver.execution.execution import Execution
 from motor.driver.operations.decoding import decode
@@ -121,8 +122,7 @@ class Exchange:
         request_id = next_request_id()
         message = self._encode(command, operation, connection.facts, request_id, encrypted is not None)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
-            whole = message if isinstance(message, bytes) else b"".join(message)
-            message = await _compressed(whole, connection.compressor)
+            message = await _compressed(message, connection.compressor)
         published: PublishedCommand | None = None
         if self.events.watched:
             shown = operation.described(command) if encrypted is None else command
@@ -153,12 +153,14 @@ class Exchange:
                     raise connection.refusal(error) from None
                 try:
                     self._check(execution, reply.document, len(received.document), connection)
-                except UNREADABLE as error:
-                    connection.doubt(error)
+                except REPLY_ERRORS as error:
+                    connection.refuse_malformed(error)
                     raise
             else:
                 if not server.description.is_writable:
-                    raise NotPrimaryError("not primary", {"ok": 0, "errmsg": "not primary", "code": 10107})
+                    raise NotPrimaryError(
+                        "not primary", {"ok": 0, "errmsg": "not primary", "code": NOT_WRITABLE_PRIMARY}
+                    )
                 await connection.send_unacknowledged(message, self._socket_timeout if left is None else left)
                 reply, received = Reply({"ok": 1}), None
         except BaseException as error:
@@ -168,7 +170,7 @@ class Exchange:
         if received is not None and (published is not None or self._encrypter is not None):
             try:
                 if published is not None:
-                    published.succeeded(await _shown(operation, reply))
+                    await _tell(published, operation, reply)
                 if self._encrypter is not None:
                     reply = await self._decrypted(operation, received.document, reply)
             except BaseException:
@@ -179,8 +181,8 @@ class Exchange:
             published.succeeded(reply.document)
         try:
             return operation.result(reply)
-        except UNREADABLE as error:
-            connection.doubt(error)
+        except REPLY_ERRORS as error:
+            connection.refuse_malformed(error)
             raise
 
     def send_last(self, operation: Operation[Any], connection: Connection) -> None:
@@ -324,7 +326,7 @@ class Exchange:
     def _orphaned(self, operation: Operation[Any], server: Server, reply: op_msg.Message) -> None:
         cursor_id = 0
         # What nobody waits for may as well make no sense.
-        with suppress(BSONError, ProtocolError, *SENSELESS):
+        with suppress(BSONError, ProtocolError, *MALFORMED):
             split = split_batch(memoryview(reply.document))
             cursor_id = bson.decode(split[0])["cursor"]["id"] if split is not None else 0
         if cursor_id:
@@ -357,7 +359,8 @@ def _send_exhaust(
     return connection.next_reply() if connection.streaming else connection.send_exhaust(message, request_id)
 
 
-async def _compressed(message: bytes, compressor: Compressor) -> bytes:
+async def _compressed(blocks: bytes | op_msg.Blocks, compressor: Compressor) -> bytes:
+    message = blocks if isinstance(blocks, bytes) else b"".join(blocks)
     if len(message) <= _LARGE_MESSAGE:
         return compress(message, compressor)
     return await WORK.finish("compressing a large command", compress, message, compressor)
@@ -370,6 +373,16 @@ async def _before_deadline(future: asyncio.Future[op_msg.Message], connection: C
         return await future
     finally:
         connection.alarm.turn_off()
+
+
+async def _tell(published: PublishedCommand, operation: Operation[Any], reply: Reply) -> None:
+    """Show the reply to listeners; if it is given up meanwhile, that."""
+    try:
+        shown = await _shown(operation, reply)
+    except BaseException as error:
+        published.failed(error)
+        raise
+    published.succeeded(shown)
 
 
 async def _shown(operation: Operation[Any], reply: Reply) -> dict[str, Any]:
@@ -406,16 +419,17 @@ def _check_size(operation: Operation[Any], command: Command, size: int, facts: S
     Whether its statements are too large the server says itself, if it answers.
     """
     name, limit = operation.name, facts.max_bson_size
-    statements = STATEMENTS_FIELD.get(name)
     if size <= limit:
         return
-    if statements is not None and not operation.acknowledged:
-        size = max(len(encode_document(one, False, operation.codec_options)) for one in command[statements])
+    field = STATEMENTS_FIELD.get(name)
+    if field is not None:
+        size -= _ARRAY_OVERHEAD
+    largest = size
+    if field is not None and not operation.acknowledged:
+        largest = max(len(encode_document(one, False, operation.codec_options)) for one in command[field])
     elif name != "find":
         limit += COMMAND_OVERHEAD
-    if statements is not None and operation.acknowledged:
-        size -= _ARRAY_OVERHEAD
-    if size <= limit:
+    if largest <= limit:
         return
     if name in ("insert", "find"):
         raise document_too_large(size, limit)

@@ -162,11 +162,11 @@ class Executor:
 
     def _known_server(self, execution: Execution[Any]) -> Server | None:
         """The server for the operation if it can be told without waiting."""
-        address = self._address(execution)
-        if address is not None:
-            server = self.topology.server_at(address)
-            return server if server is not None and server.description.is_server_type_known else None
-        return self.topology.select_now(execution.operation.selector) if execution.retry is None else None
+        address = execution.address if execution.session is None else self._address(execution)
+        if address is None:
+            return self.topology.select_now(execution.operation.selector) if execution.retry is None else None
+        server = self.topology.server_at(address)
+        return server if server is not None and server.description.is_server_type_known else None
 
     async def _select(self, execution: Execution[Any]) -> Server:
         """A server for the operation: the one that its cursor or its transaction is on, or a suitable one."""

@@ -96,8 +96,6 @@ class Aggregate(ReadOperation[Batch]):
     def prepare(self) -> None:
         """Check the arguments, and take those out of the options that are not the command's."""
         options = self.options
-        if "explain" in options:
-            raise ConfigurationError("The explain option is not supported. Use AsyncIOMotorDatabase.command instead.")
         for name in ("aggregate", "pipeline"):
             if name in options:
                 raise ConfigurationError(f"The {name} option cannot be specified as a keyword argument.")

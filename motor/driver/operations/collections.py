@@ -14,8 +14,8 @@ from motor._pymongo import (
     validate_collation_or_none,
     validate_is_mapping,
 )
+from motor.driver.codes import NAMESPACE_NOT_FOUND
 from motor.driver.operations.operation import (
-    NAMESPACE_NOT_FOUND,
     AdminOperation,
     Command,
     CursorPlan,

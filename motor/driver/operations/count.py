@@ -9,8 +9,8 @@ from typing import Any
 from pymongo.errors import ConfigurationError
 
 from motor._pymongo import validate_collation_or_none
+from motor.driver.codes import NAMESPACE_NOT_FOUND
 from motor.driver.operations.operation import (
-    NAMESPACE_NOT_FOUND,
     Command,
     Document,
     ReadOperation,

@@ -29,6 +29,7 @@ class EndedTransaction(Protocol):
 
     def end_sent(self) -> int:
         """The command is sent: how often that makes."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True, repr=False)

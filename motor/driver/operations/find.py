@@ -123,7 +123,7 @@ class QueryOperation(ReadOperation[Result]):
     def prepare(self) -> None:
         """Refuse bounds of an index without the index."""
         options = self.query.options
-        if options and ("min" in options or "max" in options) and "hint" not in options:
+        if ("min" in options or "max" in options) and "hint" not in options:
             raise InvalidOperation(
                 "Passing a 'hint' is required when using the min/max query option to ensure the query utilizes "
                 "the correct index"
@@ -183,9 +183,11 @@ class FindOne(QueryOperation[Any]):
 
     def prepare(self) -> None:
         """Ask for one document, and for no cursor."""
-        QueryOperation.prepare(self)
-        self.query.limit = -1
-        self.query.check()
+        query = self.query
+        query.limit = -1
+        query.check()
+        if query.options:
+            QueryOperation.prepare(self)
 
     def result(self, reply: Reply) -> Any:
         """The document."""

@@ -11,8 +11,8 @@ from bson.son import SON
 from pymongo.operations import IndexModel
 
 from motor._pymongo import index_name, validate_list
+from motor.driver.codes import NAMESPACE_NOT_FOUND
 from motor.driver.operations.operation import (
-    NAMESPACE_NOT_FOUND,
     AdminOperation,
     Command,
     CursorPlan,

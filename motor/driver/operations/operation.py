@@ -35,8 +35,6 @@ Selector = Callable[[Any], Any]
 STATEMENTS_FIELD = {"insert": "documents", "update": "updates", "delete": "deletes"}
 """The field of a write command that holds its statements."""
 
-NAMESPACE_NOT_FOUND = 26
-
 _NO_TYPES = TypeRegistry()
 
 
@@ -121,8 +119,11 @@ class Operation(Generic[Result]):
 
     __slots__ = ()
 
-    name: ClassVar[str]
+    name: str
     """The command's name, as errors and the server know it."""
+
+    allowable_errors: Sequence[int | str] = ()
+    """The errors that are a result."""
 
     target: Target
 
@@ -134,9 +135,6 @@ class Operation(Generic[Result]):
 
     user_fields: ClassVar[Mapping[str, Any] | None] = None
     """The fields that hold the application's documents in a reply that is no cursor's."""
-
-    allowable_errors: ClassVar[Sequence[int | str]] = ()
-    """The errors that are a result."""
 
     raises_write_concern_error: ClassVar[bool] = False
     """Whether a ``writeConcernError`` in the reply fails the command, before its result is read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -28,20 +28,20 @@ class RunCommand(Operation[Any]):
     options: MutableMapping[str, Any]
     preference: ReadPreferenceMode | None = None
     check: bool = True
-    allowed: Sequence[int | str] | None = None
+    allowable_errors: Sequence[int | str] = ()
     comment: Any = None
+    name: str = field(init=False, default="")
 
     is_read = True
+
+    def prepare(self) -> None:
+        """The command's name is its first field's."""
+        self.name = self.spec if isinstance(self.spec, str) else next(iter(self.spec))
 
     @property
     def retry_options(self) -> RetryOptions:
         """Nobody knows whether it reads or writes."""
         return RetryOptions.READS | RetryOptions.WRITES
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # known only here
-        """The command's name."""
-        return self.spec if isinstance(self.spec, str) else next(iter(self.spec))
 
     @property
     def is_confidential(self) -> bool:
@@ -58,11 +58,6 @@ class RunCommand(Operation[Any]):
     def read_preference(self) -> ReadPreferenceMode:
         """What the server is told in ``$readPreference``."""
         return self.preference or self.target.read_preference
-
-    @property
-    def allowable_errors(self) -> Sequence[int | str]:  # type: ignore[override]  # the caller's
-        """The errors that are a result."""
-        return self.allowed or ()
 
     @property
     def checked(self) -> bool:

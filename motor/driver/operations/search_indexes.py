@@ -6,12 +6,13 @@ No read or write concern goes with them. Source: the MongoDB specification "Inde
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo.operations import SearchIndexModel
 
-from motor.driver.operations.operation import NAMESPACE_NOT_FOUND, Command, Document, Operation, Target
+from motor.driver.codes import NAMESPACE_NOT_FOUND
+from motor.driver.operations.operation import Command, Document, Operation, Target
 from motor.driver.operations.reply import Reply
 from motor.driver.server_facts import ServerFacts
 
@@ -55,13 +56,13 @@ class ChangeSearchIndex(Operation[None]):
     options: Mapping[str, Any]
     comment: Any = None
     definition: Document | None = None
+    name: str = field(init=False, default="")
 
     allowable_errors = ("ns not found", NAMESPACE_NOT_FOUND)
 
-    @property
-    def name(self) -> str:  # type: ignore[override]  # known only here
-        """The command's name."""
-        return "dropSearchIndex" if self.definition is None else "updateSearchIndex"
+    def prepare(self) -> None:
+        """Which of the two commands it is."""
+        self.name = "dropSearchIndex" if self.definition is None else "updateSearchIndex"
 
     def command(self, facts: ServerFacts) -> Command:
         """``{dropSearchIndex: <collection>, name: <index>}``."""

@@ -39,7 +39,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     """
 
     target: Target
-    kind: str
+    name: str
     statements: Sequence[Document]
     encoder: StatementEncoder
     ordered: bool
@@ -56,11 +56,6 @@ class WriteBatch(Operation[dict[str, Any]]):
 
     is_causal = True
     has_sequences = True
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # known only here
-        """insert, update or delete."""
-        return self.kind
 
     @property
     def acknowledged(self) -> bool:
@@ -96,7 +91,7 @@ class WriteBatch(Operation[dict[str, Any]]):
         """
         if self.sorts and not self.part_of_acknowledged:
             check_unacknowledged_sort(facts)
-        command: Command = {self.kind: self.target.collection, "ordered": self.ordered, **self.options}
+        command: Command = {self.name: self.target.collection, "ordered": self.ordered, **self.options}
         add_write_concern(command, self.write_concern)
         return command
 
@@ -116,13 +111,13 @@ class WriteBatch(Operation[dict[str, Any]]):
         """
         if self._sequence is None and self.encoder.first_size() > _MAX_SIZE_TO_ENCRYPT:
             return self._taken(facts, 1, facts.max_message_size)
-        overhead = 6 + len(STATEMENTS_FIELD[self.kind])
+        overhead = 6 + len(STATEMENTS_FIELD[self.name])
         return self._taken(facts, facts.max_write_batch_size, _MAX_SIZE_TO_ENCRYPT + overhead)
 
     def _taken(self, facts: ServerFacts, max_count: int, room: int) -> Sequence[DocumentSequence]:
         if self._sequence is not None:
             return (self._sequence,)
-        name = STATEMENTS_FIELD[self.kind]
+        name = STATEMENTS_FIELD[self.name]
         if not self.acknowledged:
             for size in self.encoder.sizes(facts.max_write_batch_size):
                 if size > facts.max_bson_size:
@@ -137,7 +132,7 @@ class WriteBatch(Operation[dict[str, Any]]):
     def described(self, command: Command) -> Command:
         """The command as monitoring shows it: with its statements."""
         sent = self.statements[self._first : self.encoder.taken]
-        return {**command, STATEMENTS_FIELD[self.kind]: sent}
+        return {**command, STATEMENTS_FIELD[self.name]: sent}
 
     def result(self, reply: Reply) -> dict[str, Any]:
         """The reply. Raises a write concern error that sending it again may mend; the reply is kept then."""
@@ -148,6 +143,6 @@ class WriteBatch(Operation[dict[str, Any]]):
         return document
 
     def _refuse(self, size: int, limit: int) -> NoReturn:
-        if self.kind == "insert":
+        if self.name == "insert":
             raise document_too_large(size, limit)
-        raise DocumentTooLarge(f"{self.kind} command document too large")
+        raise DocumentTooLarge(f"{self.name} command document too large")

@@ -43,6 +43,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import ANOTHER_SERVER
 from motor.driver.cmap.hello import MOST_MEMBERS
+from motor.driver.codes import CLIENT_CLOSED, SYSTEM_OVERLOADED
 from motor.driver.events.selection import SelectionLog
 from motor.driver.events.topology import TopologyPublisher
 from motor.driver.operations.operation import Selector
@@ -134,7 +135,7 @@ class Topology:
         waiting = False
         while True:
             if self.closed:
-                raise InvalidOperation("Cannot use MongoClient after close")
+                raise InvalidOperation(CLIENT_CLOSED)
             server = self._choose(selector, deprioritized)
             if server is not None:
                 log.succeeded(self.description, server.description.address)
@@ -210,7 +211,7 @@ class Topology:
             return
         if isinstance(error, (NotPrimaryError, OperationFailure)):
             self._handle_server_error(server, error, handshake_completed, service_id)
-        elif isinstance(error, ConnectionFailure) and not error.has_error_label("SystemOverloadedError"):
+        elif isinstance(error, ConnectionFailure) and not error.has_error_label(SYSTEM_OVERLOADED):
             if not load_balanced:
                 self._process(ServerDescription(address, error=error))
             server.pool.clear(service_id)

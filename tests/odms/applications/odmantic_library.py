@@ -1,5 +1,8 @@
 """The library on odmantic, which is built on Motor."""
 
+# Since Python 3.14, odmantic 1.1 finds the annotations only of models whose module has this.
+from __future__ import annotations
+
 import asyncio
 import json
 import sys

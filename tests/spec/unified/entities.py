@@ -11,16 +11,19 @@ from pymongo.client_session import TransactionOptions  # type: ignore[attr-defin
 from pymongo.server_api import ServerApi
 
 from motor.api.session import AgnosticClientSession
-from motor.driver.sdam.topology import Topology
 from motor.driver.sessions.session import Session
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase, AsyncIOMotorGridFSBucket
+from tests.support import inside
+from tests.support.waiting import until
 
 from .encryption import auto_encryption, client_encryption
 from .errors import UnsupportedError
 from .events import EventRecorder
 from .methods import collection_options, snake_case
 from .server import TestServer
-from .waiting import SECONDS, until
+
+SECONDS = 10.0
+"""For which a test waits for what it expects to happen: fewer than it may take itself."""
 
 _PLACEHOLDER = {"$$placeholder": 1}
 """What stands for values that differ from one environment to the other."""
@@ -92,7 +95,7 @@ class Entities:
 
     def session(self, name: str) -> Session:
         """What the driver itself has for the session of that name."""
-        return cast(Session, self._typed(name, AgnosticClientSession)._engine)
+        return inside.engine_session(self._typed(name, AgnosticClientSession))
 
     def session_lsid(self, name: str) -> Mapping[str, Any]:
         """The id document of a session, also after it has ended."""
@@ -128,7 +131,7 @@ class Entities:
         self._recorders[spec["id"]] = recorder
         self[spec["id"]] = client
         # A test may wait for what is discovered before it uses the client.
-        await topology_of(client)
+        await inside.begin(client)
         if "awaitMinPoolSizeMS" in spec:
             await _await_min_pool_size(client, spec["awaitMinPoolSizeMS"] / 1000)
 
@@ -192,16 +195,9 @@ async def _close(client: AsyncIOMotorClient[Any]) -> None:
     await asyncio.sleep(0)
 
 
-async def topology_of(client: AsyncIOMotorClient[Any]) -> Topology:
-    """What a client knows of its deployment, which it begins to discover if it hasn't yet."""
-    executor = client._deployment.executor() or await client._deployment.resolve()
-    return executor.topology
-
-
 async def _await_min_pool_size(client: AsyncIOMotorClient[Any], seconds: float) -> None:
     """Wait until each pool holds as many connections as minPoolSize says."""
-    servers = (await topology_of(client))._servers
+    await inside.begin(client)
+    servers = inside.servers_of(client)
     size = client.options.pool_options.min_pool_size
-    await until(
-        lambda: bool(servers) and all(server.pool.size >= size for server in servers.values()), "minPoolSize", seconds
-    )
+    await until(lambda: bool(servers) and all(server.pool.size >= size for server in servers), "minPoolSize", seconds)

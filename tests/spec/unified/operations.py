@@ -27,6 +27,7 @@ from motor.core import (
     AgnosticDatabase,
 )
 from motor.motor_gridfs import AgnosticGridFSBucket
+from tests.support.inside import as_operation
 
 from . import encryption
 from .entities import Entities
@@ -304,7 +305,7 @@ async def _drop_bucket(bucket: AgnosticGridFSBucket, arguments: Arguments) -> No
         for name in ("files", "chunks"):
             await bucket.collection[name].drop()
 
-    await bucket._start(drop())
+    await as_operation(bucket, drop())
 
 
 _SPECIAL: dict[tuple[str, str], Operation] = {

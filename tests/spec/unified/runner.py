@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from pymongo.errors import PyMongoError
 
+from tests.support import inside
+
 from . import operations, runner_operations
 from .entities import Entities
 from .errors import UnsupportedError
@@ -71,8 +73,8 @@ class Run:
         for expected in test.get("expectEvents", ()):
             check_events(expected, self.entities.recorder(expected["client"]), self.matcher)
         for expected in test.get("expectLogMessages", ()):
-            topology = self.entities.client(expected["client"])._settings.topology
-            check_log_messages(expected, topology.topology_id, messages, self.matcher)
+            topology_id = inside.topology_id_of(self.entities.client(expected["client"]))
+            check_log_messages(expected, topology_id, messages, self.matcher)
         for expected in test.get("outcome", ()):
             documents = self.server.documents(expected["databaseName"], expected["collectionName"])
             assert documents == sorted(expected["documents"], key=lambda document: document["_id"])

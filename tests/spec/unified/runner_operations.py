@@ -15,10 +15,11 @@ from pymongo.topology_description import TopologyDescription
 from motor._pymongo import Address
 from motor.driver.sessions.server_session import ServerSession
 from motor.driver.sessions.transaction import Transaction
+from tests.support import inside
+from tests.support.waiting import until
 
-from .entities import topology_of
+from .entities import SECONDS
 from .errors import UnsupportedError
-from .waiting import until
 
 if TYPE_CHECKING:
     from .runner import Run
@@ -65,7 +66,9 @@ async def _wait(run: Run, arguments: Spec) -> None:
 async def _wait_for_event(run: Run, arguments: Spec) -> None:
     recorder = run.entities.recorder(arguments["client"])
     event, count = arguments["event"], arguments["count"]
-    await until(lambda: recorder.count(event, run.matcher) >= count, f"{count} of {event}, found {recorder.events}")
+    await until(
+        lambda: recorder.count(event, run.matcher) >= count, f"{count} of {event}, found {recorder.events}", SECONDS
+    )
 
 
 async def _assert_event_count(run: Run, arguments: Spec) -> None:
@@ -173,9 +176,9 @@ def _last_two_lsids(run: Run, arguments: Spec) -> list[Any]:
 
 
 async def _assert_number_connections_checked_out(run: Run, arguments: Spec) -> None:
-    topology = await topology_of(run.entities.client(arguments["client"]))
-    connections = [connection for server in topology._servers.values() for connection in server.pool._open]
-    assert sum(connection.checked_out for connection in connections) == arguments["connections"]
+    client = run.entities.client(arguments["client"])
+    await inside.begin(client)
+    assert sum(server.pool.in_use for server in inside.servers_of(client)) == arguments["connections"]
 
 
 async def _loop(run: Run, arguments: Spec) -> None:

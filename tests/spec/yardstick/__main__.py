@@ -1,6 +1,6 @@
 """``python -m tests.spec.yardstick [folder ...]``: both sides' counts, and the cases that only PyMongo passes.
 
-The exit status is 1 if there is such a case that `exceptions.py` gives no reason for.
+The exit status is 1 if there is such a case that `differences.py` gives no reason for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import motor.embedded
 
 from ..deployments import deployments
-from ..exceptions import exception_for
+from ..differences import exception_for
 from ..fetch import spec_folder
 from .motor_side import run_motor
 from .outcomes import KINDS, Outcome, Outcomes, counts
@@ -86,9 +86,9 @@ def _print_behind(theirs: Outcomes, ours: Outcomes) -> list[str]:
             else:
                 listed.setdefault(exception.reason, []).append(case)
     for reason, cases in listed.items():
-        print(f"\nOnly PyMongo passes, and exceptions.py says why: {reason}", *cases, sep="\n    ")
+        print(f"\nOnly PyMongo passes, and differences.py says why: {reason}", *cases, sep="\n    ")
     if unlisted:
-        print("\nOnly PyMongo passes, and exceptions.py does not say why:", *unlisted, sep="\n    ")
+        print("\nOnly PyMongo passes, and differences.py does not say why:", *unlisted, sep="\n    ")
     return unlisted
 
 
