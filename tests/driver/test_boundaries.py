@@ -21,6 +21,7 @@ from motor.api.query import build_query
 from tests.support.listener import Request
 from tests.support.messages import message
 from tests.support.server import ScriptedServer, reply
+from tests.support.waiting import until
 
 SEEN = Timestamp(7, 1)
 
@@ -123,7 +124,7 @@ async def test_a_session_whose_id_is_asked_for_before_anything_is_sent(server, c
     assert early_id in (None, used)
     await client.db.c.insert_one({})
     client.close()
-    await server.until(lambda: "endSessions" in server.names)
+    await until(lambda: "endSessions" in server.names)
     first, second, ending = server.requests
     assert first.command["lsid"] == second.command["lsid"] == used
     assert ending.command["endSessions"] == [used]

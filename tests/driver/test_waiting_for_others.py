@@ -17,7 +17,7 @@ from pymongo.errors import ExecutionTimeout
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 from tests.support.server import ScriptedServer, reply, when
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 BRIEF = 0.1
 LONG = 60.0
@@ -94,7 +94,7 @@ async def test_no_longer_than_the_operation_may_take(server, connect, name, limi
     with pymongo.timeout(LONG):
         using = await USES[name](client, server, release)
         holder = asyncio.ensure_future(using.holder)
-        await server.until(lambda: any(peer.in_hand for peer in server.peers), name)
+        await until(lambda: any(peer.in_hand for peer in server.peers), name)
     sent = len(server.requests)
     with pytest.raises(ExecutionTimeout, match="another task") as caught:
         if limit == "timeoutMS":
