@@ -1,7 +1,6 @@
 """The largest documents that are written without a reply: those that the server takes, for it would not say no.
 
-The limits are PyMongo's. What a document too large is called differs on purpose: Motor's message has the size of the
-document, and PyMongo's that of the command around it.
+The limits are PyMongo's, without a difference.
 """
 
 from __future__ import annotations
