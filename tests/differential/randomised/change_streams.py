@@ -21,7 +21,6 @@ class ChangeStreams(ScriptedScene):
 
     def __init__(self, dice: Random) -> None:
         super().__init__(dice)
-        self.hello = {"maxWireVersion": dice.choice([25, 25, 8])}  # 8 knows no label, so that codes count
         self.options = {"retryReads": dice.random() < 0.5}
         self.arguments = _arguments(dice)
         self._cursor = self._changes = 0
