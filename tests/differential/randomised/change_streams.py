@@ -21,7 +21,6 @@ class ChangeStreams(ScriptedScene):
 
     def __init__(self, dice: Random) -> None:
         super().__init__(dice)
-        self.hello = {"maxWireVersion": dice.choice([25, 25, 8])}  # 8 knows no label, so that codes count
         self.options = {"retryReads": dice.random() < 0.5}
         self.arguments = _arguments(dice)
         self._cursor = self._changes = 0
@@ -31,7 +30,7 @@ class ChangeStreams(ScriptedScene):
         self._cursor = self._changes = 0
 
     async def act(self, client: Any, seen: Seen) -> None:
-        """Read, up to the first failure; what the stream is before it has been noted each time."""
+        """Read, up to the first failure: PyMongo's stream goes on if it could not be opened anew, Motor's is over."""
         stream = await seen.begin("open", lambda: client.db.c.watch([{"$match": {}}], **self.arguments))
         if stream is None:
             return

@@ -39,16 +39,13 @@ class ClientBulk(ScriptedScene):
         self.models = statements(dice, multi=False, namespaces=NAMESPACES)
         self.arguments = {"ordered": dice.random() < 0.5, "verbose_results": dice.random() < 0.6}
         self._pending: dict[int, list[Any]] = {}
-        # After a write concern error that is retried, the retry is answered: of what fails then PyMongo tells nothing,
-        # Motor what the first attempt has done.
-        self._calm = False
-        # PyMongo takes a command that was refused for one that has written something: the next one does.
-        self._refused = False
+        self._done: dict[tuple[bytes, int], dict[str, Any]] = {}
+        """What was said to the writes whose write concern was not met, and that may be retried."""
 
     def begin(self) -> None:
-        """No cursor is open."""
+        """No cursor is open, and nothing is done."""
         self._pending = {}
-        self._calm = self._refused = False
+        self._done = {}
 
     async def act(self, client: Any, seen: Seen) -> None:
         """One bulk write."""
@@ -56,9 +53,11 @@ class ClientBulk(ScriptedScene):
         await seen.attempt("bulk_write", lambda: client.bulk_write(models, **self.arguments))
 
     def answer(self, command: dict[str, Any], dice: Random, number: int) -> Reply:
-        """Close, an error, or what became of each model, or the first part of that."""
-        fate = 1.0 if self._calm else dice.random()
-        self._calm = False
+        """Close, an error, or what became of each model, or the first part of that; when asked again, the same."""
+        known = bytes(command["lsid"]["id"]), command.get("txnNumber", 0)
+        if known in self._done:
+            return self._done[known]
+        fate = dice.random()
         if fate < 0.04:
             return None
         if next(iter(command)) == "getMore":
@@ -68,16 +67,14 @@ class ClientBulk(ScriptedScene):
         if fate < 0.1:
             code = dice.choice([91, 10107, 8, 13])
             labels = {"errorLabels": ["RetryableWriteError"]} if code in WITH_LABEL else {}
-            self._refused = True
             return {"ok": 0, "errmsg": "no", "code": code, **labels}
-        counts, results = _results(command, dice, self._refused)
-        self._refused = False
+        counts, results = _results(command, dice)
         reply = {**counts, **self._batch(results, dice, number, "firstBatch")}
         if dice.random() > 0.1:
             return reply
-        code = dice.choice([64, 91])
-        self._calm = code == 91
-        return {**reply, **concern_error(code)}
+        if "txnNumber" in command:
+            self._done[known] = reply
+        return {**reply, **concern_error(dice.choice([64, 91]))}
 
     def _batch(self, results: list[Any], dice: Random, number: int, field: str) -> dict[str, Any]:
         cut = len(results) if dice.random() < 0.5 else dice.randint(0, len(results))
@@ -113,12 +110,12 @@ class RealClientBulk(RealScene):
         await seen.attempt("bulk_write", lambda: db.client.bulk_write(models, **self.arguments))
 
 
-def _results(command: dict[str, Any], dice: Random, first_succeeds: bool) -> tuple[dict[str, int], list[Any]]:
+def _results(command: dict[str, Any], dice: Random) -> tuple[dict[str, int], list[Any]]:
     counts = dict.fromkeys(COUNTS, 0)
     results: list[Any] = []
     errors = 0
     for index, model in enumerate(command["ops"]):
-        if dice.random() < 0.12 and (index or not first_succeeds):
+        if dice.random() < 0.12:
             errors += 1
             results.append({"ok": 0.0, "idx": index, "code": 11000, "errmsg": f"duplicate {index}", "n": 0})
             if command["ordered"]:
