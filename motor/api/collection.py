@@ -221,7 +221,7 @@ class AgnosticCollection(CollectionWrites[DocumentType]):
         if filter is not None and not isinstance(filter, Mapping):
             filter = {"_id": filter}
         query, session = build_query(filter, *args, **kwargs) if args or kwargs else (Query(filter or {}), None)
-        operation: Operation[Any] = (ExplainQuery if query.explains else FindOne)(self._target, query)
+        operation: Operation[Any] = (ExplainQuery if "$explain" in query.filter else FindOne)(self._target, query)
         document: DocumentType | None = await self._execute(  # pyright: ignore[reportAssignmentType]
             operation, session
         )

@@ -97,7 +97,7 @@ class AgnosticCursor(AgnosticBaseCursor[DocumentType]):
 
     def _set_query(self, query: Query) -> None:
         self._query = query
-        operation = ExplainAsFind if query.explains else self._operation_class
+        operation = ExplainAsFind if "$explain" in query.filter else self._operation_class
         self._cursor = ServerCursor(self._client._deployment, operation(self.collection._target, query))
 
     async def _refresh(self) -> int:

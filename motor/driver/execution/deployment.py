@@ -95,7 +95,9 @@ class Deployment:
 
         Raises what is wrong with the operation at once, and the exceptions of :mod:`pymongo.errors` when it is awaited.
         """
-        return self.run(Execution(operation, session))
+        execution = Execution(operation, session)
+        executor = self.executor()
+        return self._resolve_and_run(execution) if executor is None else executor.run(execution)
 
     def run(self, execution: Execution[Result]) -> Coroutine[Any, Any, Result]:
         """The same for an operation that belongs together with others, on a server or a connection of theirs."""

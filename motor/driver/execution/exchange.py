@@ -120,7 +120,9 @@ class Exchange:
             self._limit(operation, command, left, server, connection)
         self._complete(command, execution, connection)
         request_id = next_request_id()
-        message = self._encode(command, operation, connection.facts, request_id, encrypted is not None)
+        acknowledged = operation.acknowledged
+        flags = 0 if acknowledged else op_msg.MORE_TO_COME
+        message = self._encode(command, operation, connection.facts, request_id, flags, encrypted is not None)
         if connection.compressor is not None and operation.name.lower() not in NEVER_COMPRESSED:
             message = await _compressed(message, connection.compressor)
         published: PublishedCommand | None = None
@@ -130,7 +132,7 @@ class Exchange:
                 operation.name, operation.database, shown, request_id, operation.operation_id or request_id, connection
             )
         try:
-            if operation.acknowledged:
+            if acknowledged:
                 if operation.exhaust:
                     future = _send_exhaust(connection, message, request_id)
                 else:
@@ -190,7 +192,7 @@ class Exchange:
         command = operation.command(connection.facts)
         self._complete(command, Execution(operation), connection)
         request_id = next_request_id()
-        document = encode_document(command, False, operation.codec_options)
+        document = encode_document(command, False, operation.target.codec_options)
         message = op_msg.encode(request_id, document, op_msg.MORE_TO_COME)
         if self.events.watched:
             published = self.events.start(
@@ -264,7 +266,7 @@ class Exchange:
         if operation.has_sequences:
             for sequence in operation.sequences_to_encrypt(facts):
                 command[sequence.identifier] = bson.decode_all(b"".join(sequence.documents), _RAW)
-        document = encode_document(command, False, operation.codec_options)
+        document = encode_document(command, False, operation.target.codec_options)
         return dict(RawBSONDocument(await self._encrypter.encrypt(operation.database, document), _RAW))
 
     async def _decrypted(self, operation: Operation[Any], document: bytes | memoryview, reply: Reply) -> Reply:
@@ -279,24 +281,25 @@ class Exchange:
         operation: Operation[Any],
         facts: ServerFacts,
         request_id: int,
+        flags: int,
         holds_statements: bool,
     ) -> bytes | op_msg.Blocks:
         """The message, in blocks if statements follow the command: not one that `holds_statements` already."""
-        flags = 0 if operation.acknowledged else op_msg.MORE_TO_COME
         if operation.exhaust:
             flags = op_msg.EXHAUST_ALLOWED
         try:
-            document = encode_document(command, False, operation.codec_options)
+            document = encode_document(command, False, operation.target.codec_options)
         except Exception:
             # For an error that speaks of the application's document, and not of the command around it.
             field = STATEMENTS_FIELD.get(operation.name, "")
             for statement in operation.described(command).get(field, ()):
-                encode_document(statement, False, operation.codec_options)
+                encode_document(statement, False, operation.target.codec_options)
             raise
         if operation.has_sequences and not holds_statements:
             room = facts.max_message_size - _MESSAGE_PREFIX - len(document)
             return op_msg.encode_with(operation.sequences(facts, room), request_id, document, flags)
-        _check_size(operation, command, len(document), facts)
+        if len(document) > facts.max_bson_size:
+            _check_size(operation, command, len(document), facts)
         return op_msg.encode(request_id, document, flags)
 
     async def _within(self, future: asyncio.Future[op_msg.Message], connection: Connection) -> op_msg.Message:
@@ -414,19 +417,18 @@ def _direct_preference(preference: ReadPreferenceMode, facts: ServerFacts) -> Re
 
 
 def _check_size(operation: Operation[Any], command: Command, size: int, facts: ServerFacts) -> None:
-    """Raises DocumentTooLarge for a command that the server would refuse, if it answered to it at all.
+    """Raises DocumentTooLarge for a command, larger than a document may be, that the server would refuse if it answered
+    to it at all.
 
     Whether its statements are too large the server says itself, if it answers.
     """
     name, limit = operation.name, facts.max_bson_size
-    if size <= limit:
-        return
     field = STATEMENTS_FIELD.get(name)
     if field is not None:
         size -= _ARRAY_OVERHEAD
     largest = size
     if field is not None and not operation.acknowledged:
-        largest = max(len(encode_document(one, False, operation.codec_options)) for one in command[field])
+        largest = max(len(encode_document(one, False, operation.target.codec_options)) for one in command[field])
     elif name != "find":
         limit += COMMAND_OVERHEAD
     if largest <= limit:

@@ -88,7 +88,11 @@ class Executor:
         server: Server | None = None
         connection: Connection | None = None
         try:
-            server = execution.server = self._known_server(execution) or await self._select(execution)
+            if session is None and execution.address is None and execution.retry is None:
+                server = self.topology.select_now(operation.selector)
+            else:
+                server = self._known_server(execution)
+            server = execution.server = server or await self._select(execution)
             server.operation_count += 1
             if operation.has_sequences:
                 await operation.encode_ahead(server.facts)
@@ -162,7 +166,7 @@ class Executor:
 
     def _known_server(self, execution: Execution[Any]) -> Server | None:
         """The server for the operation if it can be told without waiting."""
-        address = execution.address if execution.session is None else self._address(execution)
+        address = self._address(execution)
         if address is None:
             return self.topology.select_now(execution.operation.selector) if execution.retry is None else None
         server = self.topology.server_at(address)

@@ -72,11 +72,6 @@ class Query:
         else:
             self.options.pop(name, None)
 
-    @property
-    def explains(self) -> bool:
-        """Whether the filter asks for how the server would run it."""
-        return "$explain" in self.filter
-
     def check(self) -> None:
         """Raises InvalidOperation for an exhaust cursor with a limit: the server would not know when to stop."""
         if self.flags & EXHAUST and self.limit:
@@ -185,7 +180,8 @@ class FindOne(QueryOperation[Any]):
         """Ask for one document, and for no cursor."""
         query = self.query
         query.limit = -1
-        query.check()
+        if query.flags:
+            query.check()
         if query.options:
             QueryOperation.prepare(self)
 

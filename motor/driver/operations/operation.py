@@ -199,11 +199,6 @@ class Operation(Generic[Result]):
         return self.target.database
 
     @property
-    def codec_options(self) -> CodecOptions[Any]:
-        """How the command is encoded."""
-        return self.target.codec_options
-
-    @property
     def reply_codec(self) -> CodecOptions[Any]:
         """How a reply is decoded in which nothing is the application's."""
         return self.target.reply_codec
