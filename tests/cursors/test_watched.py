@@ -135,6 +135,14 @@ async def test_the_log_has_documents(uri, collection, caplog, size, kind):
     assert f'"nextBatch": [{{"_id": {COUNT // 2 + 1}, "text": "x' in replies[1]
 
 
+async def next_id(cursor: Any) -> Any:
+    """The ``_id`` of the next document, or what stands for one that cannot be decoded."""
+    try:
+        return (await cursor.next())["_id"]
+    except InvalidBSON:
+        return "bad"
+
+
 @pytest.mark.parametrize("text", ["x", "x" * 300, "x" * 8000], ids=list(SIZES))
 @pytest.mark.parametrize("command", ["find", "getMore"])
 @pytest.mark.parametrize("bad", [[0], [50], [99], [0, 49, 50, 99]], ids=str)
@@ -148,10 +156,7 @@ async def test_documents_that_cannot_be_decoded(server, connect, text, command, 
         server.script("getMore", reply({"ok": 1, "cursor": {"id": 0, "ns": "db.c", "nextBatch": second}}))
         cursor, found = client.db.c.find(), []
         while cursor.alive:
-            try:
-                found.append((await cursor.next())["_id"])
-            except InvalidBSON:
-                found.append("bad")
+            found.append(await next_id(cursor))
         return found
 
     listener = Replies()
