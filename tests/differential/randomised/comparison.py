@@ -18,6 +18,7 @@ import pytest
 
 from tests.differential.randomised.seen import Exchange, Seen
 from tests.differential.randomised.stage import Stage
+from tests.support.inside import look_again_soon
 
 Connect = Callable[..., Any]
 """A client's class, or what else makes one."""
@@ -123,5 +124,5 @@ def impatient() -> Iterator[None]:
     """A server that is lost twice within half a second is looked for again at once, by both drivers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pymongo.common.MIN_HEARTBEAT_INTERVAL", 0.005)
-        patch.setattr("motor.driver.sdam.monitor.MIN_HEARTBEAT_INTERVAL", 0.005)
+        look_again_soon(patch)
         yield
