@@ -21,7 +21,7 @@ from motor._pymongo import CollationIn, Pipeline, has_decoders, wire_version_of
 from motor.driver import timeouts
 from motor.driver.background import retrieve
 from motor.driver.codes import RESUMABLE_CHANGE_STREAM, RESUMABLE_CODES
-from motor.driver.cursors import ServerCursor
+from motor.driver.cursors import ServerCursor, told_again
 from motor.driver.deadline_lock import DeadlineLock
 from motor.driver.execution.deployment import Deployment
 from motor.driver.operations.change_stream import OpenChangeStream
@@ -71,6 +71,8 @@ class ChangeStream:
         self._cursor: ServerCursor | None = None
         self._reading = DeadlineLock()
         self._patient = False
+        self._opened = self._reopening = False
+        self._failure: Exception | None = None
         self._working: asyncio.Task[object] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._awaited: asyncio.Task[object] | None = None
@@ -82,8 +84,8 @@ class ChangeStream:
                 await self._work(self._open)
 
     async def next(self) -> Any:
-        """The next change, as soon as there is one; ``None`` after the end."""
-        while not self.closed:
+        """The next change, as soon as there is one; ``None`` after the end. What has failed for good fails again."""
+        while not self.closed or self._failure is not None:
             change = await self._read(patient=True)
             if change is not None:
                 return change
@@ -98,6 +100,8 @@ class ChangeStream:
 
     async def _read(self, patient: bool) -> Any:
         async with self._reading:
+            if self._failure is not None:
+                raise told_again(self._failure)
             if self.closed:
                 return None
             if self._cursor is None or not self._cursor.documents:
@@ -105,7 +109,8 @@ class ChangeStream:
                 try:
                     await self._work(self._fill)
                 except Exception as error:
-                    if not (_is_resumable(error) or getattr(error, "timeout", False)):
+                    if not (self._reopening or _is_resumable(error) or getattr(error, "timeout", False)):
+                        self._failure = told_again(error)
                         await self.close()
                     raise
                 finally:
@@ -174,7 +179,10 @@ class ChangeStream:
         """
         cursor = self._cursor
         if cursor is None or not cursor.alive:
+            # If the server has closed it, it is known where it was: whatever happens here, the next may try again.
+            self._reopening = self._opened
             cursor = await self._open()
+            self._reopening = False
         while True:
             try:
                 await cursor.refresh(self._goes_on_waiting)
@@ -213,6 +221,7 @@ class ChangeStream:
         cursor.use_session(self._session)
         if not await cursor.refresh():
             self._note_start(cursor, operation)
+        self._opened = True
         return cursor
 
     def _start(self) -> dict[str, Any]:
@@ -239,8 +248,10 @@ class ChangeStream:
         try:
             self.resume_token = change["_id"]
         except (KeyError, TypeError):
+            missing = InvalidOperation("Cannot provide resume functionality when the resume token is missing.")
+            self._failure = told_again(missing)
             await self.close()
-            raise InvalidOperation("Cannot provide resume functionality when the resume token is missing.") from None
+            raise missing from None
         if cursor.batch_used_up and cursor.post_batch_resume_token is not None:
             self.resume_token = cursor.post_batch_resume_token
         self._starts_after = False

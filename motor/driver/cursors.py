@@ -133,7 +133,7 @@ class ServerCursor:
                     if self._undecoded is None and self.plan.limit and not self.closed:
                         await self._go_on()
                 elif self._failure is not None:
-                    raise _told_again(self._failure)
+                    raise told_again(self._failure)
                 elif self.closed:
                     break
                 else:
@@ -278,7 +278,7 @@ class ServerCursor:
         if self.state is not CursorState.CLOSED:
             self.state = state
             # Not the one that is raised now: that is labelled by its operation, and its traceback has this cursor.
-            self._failure = None if failure is None else _told_again(failure)
+            self._failure = None if failure is None else told_again(failure)
 
     async def _open(self) -> Batch:
         operation = self._opening
@@ -400,7 +400,7 @@ class ServerCursor:
         return self.plan.limit != 0 and self.retrieved >= abs(self.plan.limit)
 
 
-def _told_again(failure: Exception) -> PyMongoError:
+def told_again(failure: Exception) -> PyMongoError:
     """An exception for another operation that says the same as `failure`."""
     if not isinstance(failure, PyMongoError):
         error = InvalidOperation(f"cannot read on: this cursor has failed ({type(failure).__name__}: {failure})")

@@ -208,19 +208,19 @@ async def test_a_change_without_its_id(watched, commands):
     """A pipeline that takes the resume token away takes away the means to go on."""
     stream = await watched.watch([{"$project": {"_id": 0}}])
     await watched.insert_one({"_id": 1})
-    with pytest.raises((InvalidOperation, OperationFailure)):
-        await stream.next()
-    assert not stream.alive
-    with pytest.raises(StopAsyncIteration):
-        await stream.next()
+    for _ in range(2):
+        with pytest.raises((InvalidOperation, OperationFailure)):
+            await stream.next()
+        assert not stream.alive
 
 
 async def test_a_change_without_its_id_that_a_server_lets_pass(server, connect, feed):
     stream = await connect(server).db.c.watch()
     feed.add({"number": 1, "operationType": "insert"})
-    with pytest.raises(InvalidOperation, match="resume token is missing"):
-        await stream.next()
-    assert not stream.alive
+    for _ in range(2):
+        with pytest.raises(InvalidOperation, match="resume token is missing"):
+            await stream.next()
+        assert not stream.alive
     await until(lambda: not feed.open)
 
 

@@ -6,13 +6,15 @@ import inspect
 
 import pymongo
 import pytest
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
 from pymongo import AsyncMongoClient
 from pymongo.common import MIN_SUPPORTED_WIRE_VERSION
 from pymongo.errors import AutoReconnect, ExecutionTimeout, OperationFailure
 
 from tests.change_streams.feed import START, Feed, take, token
 from tests.differential.conftest import REFERENCE
-from tests.support.server import ScriptedServer, close, failure
+from tests.support.server import ScriptedServer, close, failure, reply
 
 pytestmark = pytest.mark.usefixtures("impatient_monitors")
 
@@ -51,9 +53,12 @@ async def test_ends_with_any_other_error(server, connect, feed, code):
         await stream.next()
     assert caught.value.code == code
     assert not stream.alive
-    with pytest.raises(StopAsyncIteration):
-        await stream.next()
-    assert await stream.try_next() is None
+    # What has failed does not look finished.
+    for read in (stream.next, stream.try_next):
+        with pytest.raises(OperationFailure) as again:
+            await read()
+        assert again.value.code == code
+        assert again.value is not caught.value
     assert server.names.count("aggregate") == 1
     # What the server has ended itself needs no killing.
     assert ("killCursors" in server.names) == (code not in (136, 237))
@@ -137,7 +142,8 @@ async def test_the_resuming_itself_fails(connect, version, labels, goes_on, driv
             assert await take(stream, 1) == [2]
             assert feed.stages() == [{}, {"resumeAfter": token(1.5)}, {"resumeAfter": token(1.5)}]
         else:
-            with pytest.raises(StopAsyncIteration):
+            # PyMongo's is at its end then.
+            with pytest.raises(OperationFailure if driver == "motor" else StopAsyncIteration):
                 await stream.next()
             assert feed.stages() == [{}, {"resumeAfter": token(1.5)}]
         await stream.close()
@@ -380,4 +386,22 @@ async def test_the_callers_pipeline_and_token_are_copied(server, connect, feed):
     assert kept == token(0)
     kept["_data"] = 1.0
     assert stream.resume_token == token(0)
+    await stream.close()
+
+
+async def test_a_stream_that_could_not_be_opened_anew_is_not_over(server, connect):
+    """The server had closed its cursor. Whoever asks again has it opened where it was."""
+    time = {"ok": 1, "operationTime": Timestamp(5, 1)}
+    closed = {"id": Int64(0), "ns": "db.c", "firstBatch": [], "postBatchResumeToken": {"batch": 1}}
+    change = {"_id": {"change": 1}, "operationType": "insert"}
+    anew = {**closed, "id": Int64(7), "firstBatch": [change]}
+    server.script("aggregate", reply({"cursor": closed, **time}), *[failure(1)] * 2, reply({"cursor": anew, **time}))
+    stream = await connect(server).db.c.watch()
+    for _ in range(2):
+        with pytest.raises(OperationFailure):
+            await stream.try_next()
+        assert stream.alive
+    assert await stream.try_next() == change
+    stages = [sent.command["pipeline"][0]["$changeStream"] for sent in server.requests if sent.name == "aggregate"]
+    assert stages == [{}, *[{"resumeAfter": {"batch": 1}}] * 3]
     await stream.close()

@@ -14,13 +14,14 @@ from pymongo.errors import (
     ClientBulkWriteException,
     DocumentTooLarge,
     NotPrimaryError,
+    OperationFailure,
     ServerSelectionTimeoutError,
 )
 
 from motor.api.query import build_query
 from tests.support.listener import Request
 from tests.support.messages import message
-from tests.support.server import ScriptedServer, reply
+from tests.support.server import ScriptedServer, close, failure, reply
 from tests.support.waiting import until
 
 SEEN = Timestamp(7, 1)
@@ -168,3 +169,45 @@ async def test_what_was_done_before_one_that_is_too_large(connect):
     assert caught.value.partial_result is not None
     assert caught.value.partial_result.inserted_count == 2
     assert isinstance(caught.value.error, DocumentTooLarge)
+
+
+OVERLOADED = failure(462, "SystemOverloadedError", "RetryableError")
+
+
+async def test_what_is_no_retryable_write_ends_with_its_last_error(server, connect):
+    """That nothing was written says less than the error before it only where the write could have been done already."""
+    server.script("createIndexes", OVERLOADED, failure(7, "NoWritesPerformed"))
+    with pytest.raises(OperationFailure) as raised:
+        await connect(server).db.c.create_index("a")
+    assert raised.value.code == 7
+
+
+async def test_a_commit_that_was_sent_is_not_forgotten_for_a_refusal(server, connect):
+    """It may have been done: what follows waits for a majority, and nothing is aborted when the session ends."""
+    client = connect(server)
+    server.script("commitTransaction", close, *[OVERLOADED] * 9)
+    async with client.start_session() as session:
+        session.start_transaction()
+        await client.db.c.insert_one({}, session=session)
+        with pytest.raises(OperationFailure):
+            await session.commit_transaction()
+    await client.db.command("ping")
+    commits = [request.command for request in server.requests if request.name == "commitTransaction"]
+    assert [commit.get("writeConcern", {}).get("w") for commit in commits] == [None] + ["majority"] * (len(commits) - 1)
+    assert len(commits) > 2
+    assert "abortTransaction" not in server.names
+
+
+async def test_an_end_begins_no_transaction(server, connect):
+    """Nothing of the transaction succeeded, and its end is refused for overload: sent again, it is still the end."""
+    client = connect(server)
+    server.script("insert", failure(8))
+    server.script("abortTransaction", OVERLOADED)
+    async with client.start_session() as session:
+        session.start_transaction()
+        with pytest.raises(OperationFailure):
+            await client.db.c.insert_one({}, session=session)
+        await session.abort_transaction()
+    aborts = [request.command for request in server.requests if request.name == "abortTransaction"]
+    assert len(aborts) == 2
+    assert not any("startTransaction" in abort for abort in aborts)

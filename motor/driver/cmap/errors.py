@@ -12,6 +12,7 @@ from pymongo.client_options import ClientOptions
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, ProtocolError
 
 from motor._pymongo import Address, add_error_label, format_timeout_details, timeout_details
+from motor.driver.codes import RETRYABLE, SYSTEM_OVERLOADED
 
 
 def format_address(address: Address) -> str:
@@ -87,5 +88,5 @@ def mark_overloaded(error: AutoReconnect) -> None:
     cause = error.__cause__
     if isinstance(cause, (ssl.SSLError, socket.gaierror)) and not isinstance(cause, ssl.SSLEOFError):
         return
-    add_error_label(error, "SystemOverloadedError")
-    add_error_label(error, "RetryableError")
+    add_error_label(error, SYSTEM_OVERLOADED)
+    add_error_label(error, RETRYABLE)

@@ -27,6 +27,7 @@ from motor.driver import timeouts
 from motor.driver.cmap.connection import Connection
 from motor.driver.cmap.errors import format_address
 from motor.driver.cmap.pin import Pin
+from motor.driver.codes import REAUTHENTICATION_REQUIRED, RETRYABLE_WRITE, TRANSIENT_TRANSACTION
 from motor.driver.execution.exchange import Encrypter, Exchange
 from motor.driver.execution.execution import Execution, Retry
 from motor.driver.execution.retries import RetryPolicy
@@ -39,10 +40,6 @@ from motor.driver.sessions.session import Session
 
 _MAX_ENDED_SESSIONS = 10_000
 """How many sessions a server ends with one command."""
-
-_REAUTHENTICATION_REQUIRED = 391
-
-_TRANSIENT = "TransientTransactionError"
 
 
 class _Unread(Exception):
@@ -186,7 +183,7 @@ class Executor:
             return server
         except PyMongoError as error:
             if session is not None and session.in_transaction:
-                add_error_label(error, _TRANSIENT)
+                add_error_label(error, TRANSIENT_TRANSACTION)
                 session.transaction.unpin()
             raise
 
@@ -231,7 +228,7 @@ class Executor:
 
     async def _reauthenticated(self, execution: Execution[Any], connection: Connection, error: PyMongoError) -> bool:
         """Whether the server wanted the client to prove again who it is, and it has done so: once a connection."""
-        if not isinstance(error, OperationFailure) or error.code != _REAUTHENTICATION_REQUIRED:
+        if not isinstance(error, OperationFailure) or error.code != REAUTHENTICATION_REQUIRED:
             return False
         if connection.authentication is None or connection.id in execution.reauthenticated:
             return False
@@ -251,13 +248,13 @@ class Executor:
         """Draw the conclusions from an error: for the transaction, the session and the server."""
         if isinstance(error, ConnectionFailure):
             if execution.in_transaction:
-                add_error_label(error, _TRANSIENT)
+                add_error_label(error, TRANSIENT_TRANSACTION)
             if connection is not None and execution.server_session is not None:
                 execution.server_session.dirty |= not isinstance(error, NotPrimaryError)
         if execution.session is not None and connection is not None and not connection.at_rest:
             execution.session.transaction.command_abandoned(connection.settled())
         if execution.session is not None and (
-            error.has_error_label(_TRANSIENT) or error.has_error_label("RetryableWriteError")
+            error.has_error_label(TRANSIENT_TRANSACTION) or error.has_error_label(RETRYABLE_WRITE)
         ):
             execution.session.transaction.unpin()
         if server is not None and connection is not None:

@@ -21,14 +21,13 @@ from pymongo.errors import (
 
 from motor._pymongo import RETRYABLE_ERROR_CODES, add_error_label, copy_error_labels, overload_policy
 from motor.driver import timeouts
+from motor.driver.codes import ILLEGAL_OPERATION, NO_WRITES_PERFORMED, RETRYABLE, RETRYABLE_WRITE, SYSTEM_OVERLOADED
 from motor.driver.execution.execution import Execution, Retry
 from motor.driver.operations.operation import RetryOptions
 from motor.driver.sdam.errors import error_code
 
 _LABELLING_WIRE_VERSION = 9
 """MongoDB 4.4, the first that labels the errors after which a write may be sent again."""
-
-_ILLEGAL_OPERATION = 20
 
 _FIRST_BACKOFF = 0.1
 _LONGEST_BACKOFF = 10.0
@@ -53,24 +52,27 @@ class RetryPolicy:
             raise _late(retry, retry.error) if timeouts.over() else retry.error
         operation = execution.operation
         may_repeat = self._may_repeat(execution)
-        if may_repeat and not operation.is_read:
+        repeats_write = may_repeat and not operation.is_read
+        if repeats_write:
             _label(execution, error)
-        overloaded = error.has_error_label("SystemOverloadedError")
-        refused = overloaded and error.has_error_label("RetryableError")
+        # Such an error says less than the one before it.
+        says_less = repeats_write and error.has_error_label(NO_WRITES_PERFORMED)
+        final = retry.error if says_less and retry is not None and retry.error is not None else error
+        overloaded = error.has_error_label(SYSTEM_OVERLOADED)
+        refused = overloaded and error.has_error_label(RETRYABLE)
         if operation.retry_options & ~self.enabled or isinstance(error, ServerSelectionTimeoutError):
             raise error
         if not refused and not (may_repeat and _is_retryable(execution, error)):
-            raise _final(retry, error)
+            raise final
         retry = execution.retry = retry or Retry()
         retry.attempts += 1
         retry.overloaded = overloaded
         if overloaded:
             retry.limit = self._overload_retries
-        if operation.is_read or retry.error is None or not error.has_error_label("NoWritesPerformed"):
-            retry.error = error
+        retry.error = final
         self._prepare(execution, retry, sharded)
         if overloaded:
-            await self._back_off(retry, error)
+            await self._back_off(retry, error, final)
         if timeouts.over():
             raise _late(retry, retry.error)
 
@@ -95,13 +97,13 @@ class RetryPolicy:
         if execution.address is None and execution.pin is not None:
             execution.pin.release()
 
-    async def _back_off(self, retry: Retry, error: PyMongoError) -> None:
-        """Wait a random time, twice as long at most as before. Raises the error if there is no time or try left."""
+    async def _back_off(self, retry: Retry, error: PyMongoError, final: PyMongoError) -> None:
+        """Wait a random time, twice as long at most as before. Raises `final` if there is no time or try left."""
         longest = min(_base_backoff(error) * 2**retry.attempts, _LONGEST_BACKOFF)
         delay = random.random() * longest
         left = timeouts.remaining()
         if retry.attempts > self._overload_retries or (left is not None and delay > left):
-            raise _final(retry, error)
+            raise final
         await asyncio.sleep(delay)
 
 
@@ -110,17 +112,10 @@ def _is_retryable(execution: Execution[Any], error: PyMongoError) -> bool:
     if retry is not None and retry.attempts >= retry.limit:
         return False
     if not execution.operation.is_read:
-        return error.has_error_label("RetryableWriteError")
+        return error.has_error_label(RETRYABLE_WRITE)
     if isinstance(error, OperationFailure):
         return error.code in RETRYABLE_ERROR_CODES
     return isinstance(error, ConnectionFailure) and not isinstance(error, WaitQueueTimeoutError)
-
-
-def _final(retry: Retry | None, error: PyMongoError) -> PyMongoError:
-    """What the caller gets: an error that says that nothing was written says less than the one before it."""
-    if retry is not None and retry.error is not None and error.has_error_label("NoWritesPerformed"):
-        return retry.error
-    return error
 
 
 def _late(retry: Retry, error: PyMongoError) -> PyMongoError:
@@ -144,14 +139,14 @@ def _label(execution: Execution[Any], error: PyMongoError) -> None:
         check_retryable_writes(code, error, error.details)
     if isinstance(error, NotPrimaryError) or not isinstance(error, ConnectionFailure):
         if execution.wire_version < _LABELLING_WIRE_VERSION and code in RETRYABLE_ERROR_CODES:
-            add_error_label(error, "RetryableWriteError")
+            add_error_label(error, RETRYABLE_WRITE)
     elif not isinstance(error, WaitQueueTimeoutError):
-        add_error_label(error, "RetryableWriteError")
+        add_error_label(error, RETRYABLE_WRITE)
 
 
 def check_retryable_writes(code: Any, message: Any, details: Any) -> None:
     """Raises OperationFailure, with `details`, if a server's error says that it does not know retryable writes."""
-    if code == _ILLEGAL_OPERATION and str(message).startswith("Transaction numbers"):
+    if code == ILLEGAL_OPERATION and str(message).startswith("Transaction numbers"):
         raise OperationFailure(
             "This MongoDB deployment does not support retryable writes. "
             "Please add retryWrites=false to your connection string.",

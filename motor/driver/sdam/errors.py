@@ -11,13 +11,13 @@ from typing import Any
 from pymongo.errors import NotPrimaryError, OperationFailure
 from pymongo.server_description import ServerDescription
 
-_NOT_WRITABLE_PRIMARY = 10107
+from motor.driver.codes import NOT_WRITABLE_PRIMARY
 
 
 def error_code(error: Exception) -> int | None:
     """The server's code for an error that is the server's."""
     details = _details(error)
-    default = _NOT_WRITABLE_PRIMARY if isinstance(error, NotPrimaryError) else None
+    default = NOT_WRITABLE_PRIMARY if isinstance(error, NotPrimaryError) else None
     code: int | None = details.get("code", default)
     return code
 

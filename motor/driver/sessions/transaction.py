@@ -92,11 +92,12 @@ class Transaction:
         self.number: Int64 | None = None
 
     def restart(self) -> None:
-        """An overloaded server has refused a command: if it was the first, there is no transaction there yet."""
-        if not self.completed_command:
+        """An overloaded server has refused a command, which does not count: after the first nothing has begun."""
+        if self.attempts:
+            self.attempts -= 1
+        elif not self.completed_command:
             self.state = TransactionState.STARTING
             self.unpin()
-        self.attempts = 0
 
     def begun_on(self, server: ServerDescription) -> None:
         """A command of it goes to `server`: it stays there, if that is a mongos or behind a load balancer."""

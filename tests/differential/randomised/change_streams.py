@@ -30,16 +30,16 @@ class ChangeStreams(ScriptedScene):
         self._cursor = self._changes = 0
 
     async def act(self, client: Any, seen: Seen) -> None:
-        """Read, up to the first failure: PyMongo's stream goes on if it could not be opened anew, Motor's is over."""
+        """Read, after failures, too, as long as it is alive."""
         stream = await seen.begin("open", lambda: client.db.c.watch([{"$match": {}}], **self.arguments))
         if stream is None:
             return
         for _ in range(TURNS):
-            went_well = await seen.attempt("try_next", stream.try_next)
+            await seen.attempt("try_next", stream.try_next)
             seen.note("resume_token", stream.resume_token)
-            if not went_well:
-                break
             seen.note("alive", stream.alive)
+            if not stream.alive:
+                break
         await seen.attempt("close", stream.close)
 
     def answer(self, command: dict[str, Any], dice: Random, number: int) -> Reply:

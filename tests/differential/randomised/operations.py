@@ -121,7 +121,9 @@ class Operations(ScriptedScene):
         self.options = {"retryWrites": dice.random() < 0.8, "retryReads": dice.random() < 0.8}
         self.course = Course(dice)
         # The end of a transaction is refused for overload once only: if it were at last, Motor would abort it later.
-        self._calm = False
+        # It is not if one was sent before, which PyMongo then forgets, nor if nothing has begun on the server, where
+        # PyMongo's end says startTransaction.
+        self._calm = self._may_be_refused = False
         deployment = dice.choice(["primary", "mongos", "load balancer"])
         if deployment != "primary":
             self.replica_set = None
@@ -132,7 +134,7 @@ class Operations(ScriptedScene):
 
     def begin(self) -> None:
         """No transaction is known."""
-        self._calm = False
+        self._calm = self._may_be_refused = False
 
     async def act(self, client: Any, seen: Seen) -> None:
         """Go the course."""
@@ -141,14 +143,19 @@ class Operations(ScriptedScene):
     def answer(self, command: dict[str, Any], dice: Random, number: int) -> Reply:
         """Close, an error, a write concern's, or what was asked for."""
         fate = 1.0 if self._calm else dice.random()
+        ends = next(iter(command)) in ENDS
+        overloads = self._may_be_refused or not ends
         self._calm = False
+        if ends or "startTransaction" in command:
+            self._may_be_refused = False
         if fate < self.rate * 0.2:
             return None
         if fate < self.rate:
-            refusal = _error(command, dice)
-            self._calm = next(iter(command)) in ENDS and "baseBackoffMS" in refusal
+            refusal = _error(command, dice, overloads)
+            self._calm = ends and "baseBackoffMS" in refusal
             return refusal
         reply = _result(command, dice)
+        self._may_be_refused |= not ends and command.get("autocommit") is False
         if fate < self.rate * 1.3 and next(iter(command)) not in READS:
             # Elsewhere Motor's bulk writes have the server's label, too, as those of one document have in PyMongo.
             labelled = "insert" not in command or _is_retryable_write(command)
@@ -160,16 +167,15 @@ def _is_retryable_write(command: dict[str, Any]) -> bool:
     return "txnNumber" in command and "autocommit" not in command
 
 
-def _error(command: dict[str, Any], dice: Random) -> dict[str, Any]:
+def _error(command: dict[str, Any], dice: Random, overloads: bool) -> dict[str, Any]:
     code = dice.choice(CODES)
     reply: dict[str, Any] = {"ok": 0, "errmsg": "no", "code": code}
     labels = []
     if code in WITH_LABEL and dice.random() < 0.7:
         labels.append("RetryableWriteError")
-    # Elsewhere Motor prefers the error before it, too, if that has come of overload.
-    if dice.random() < 0.4 and _is_retryable_write(command):
+    if dice.random() < 0.4:
         labels.append("NoWritesPerformed")
-    if code == 462 or dice.random() < 0.1:
+    if (code == 462 or dice.random() < 0.1) and overloads:
         labels += ["SystemOverloadedError", "RetryableError"]
         reply["baseBackoffMS"] = 1
     if code in (112, 251) and command.get("autocommit") is False:
