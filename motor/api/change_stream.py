@@ -104,7 +104,10 @@ class AgnosticChangeStream(AgnosticBase, Generic[DocumentType]):
         return self
 
     async def next(self) -> DocumentType:
-        """The next change, as soon as there is one. Raises StopAsyncIteration after the last."""
+        """The next change, as soon as there is one. Raises StopAsyncIteration after the last.
+
+        A stream that has failed, and cannot go on, fails again.
+        """
         waiting = self._stream.next()
         change: DocumentType | None = await (waiting if self._timeout is None else within(self._timeout, waiting))
         if change is None:
