@@ -78,8 +78,9 @@ class ChangeStream:
         self._awaited: asyncio.Task[object] | None = None
 
     async def open(self) -> None:
-        """Open the server's cursor, if there is none yet."""
+        """Open the server's cursor, if there is none yet. What has failed for good fails again."""
         async with self._reading:
+            self._refuse_if_failed()
             if not (self.closed or (self._cursor is not None and self._cursor.alive)):
                 await self._work(self._open)
 
@@ -100,8 +101,7 @@ class ChangeStream:
 
     async def _read(self, patient: bool) -> Any:
         async with self._reading:
-            if self._failure is not None:
-                raise told_again(self._failure)
+            self._refuse_if_failed()
             if self.closed:
                 return None
             if self._cursor is None or not self._cursor.documents:
@@ -116,6 +116,10 @@ class ChangeStream:
                 finally:
                     self._patient = False
             return None if self._cursor is None else await self._take(self._cursor)
+
+    def _refuse_if_failed(self) -> None:
+        if self._failure is not None:
+            raise told_again(self._failure)
 
     async def close(self) -> None:
         """End it: who waits for a change is told at once that there are no more. The server's cursor is killed."""

@@ -54,7 +54,7 @@ async def test_ends_with_any_other_error(server, connect, feed, code):
     assert caught.value.code == code
     assert not stream.alive
     # What has failed does not look finished.
-    for read in (stream.next, stream.try_next):
+    for read in (stream.next, stream.try_next, stream.__aenter__):
         with pytest.raises(OperationFailure) as again:
             await read()
         assert again.value.code == code

@@ -211,3 +211,21 @@ async def test_an_end_begins_no_transaction(server, connect):
     aborts = [request.command for request in server.requests if request.name == "abortTransaction"]
     assert len(aborts) == 2
     assert not any("startTransaction" in abort for abort in aborts)
+
+
+async def test_what_carries_on_leaves_the_transaction_before_as_it_is(server, connect):
+    """A cursor that is read on or closed is no new operation: the commit before may still be sent again."""
+    client = connect(server)
+    cursor = {"id": Int64(5), "ns": "db.c"}
+    server.script("find", reply({"ok": 1, "cursor": {**cursor, "firstBatch": [{}]}}))
+    server.script("getMore", reply({"ok": 1, "cursor": {**cursor, "nextBatch": [{}]}}))
+    async with client.start_session() as session:
+        session.start_transaction()
+        reading = client.db.c.find(session=session)
+        await reading.next()
+        await session.commit_transaction()
+        await reading.next()
+        await reading.close()
+        await session.commit_transaction()
+    assert server.names.count("commitTransaction") == 2
+    assert server.names[-3:-1] == ["getMore", "killCursors"]

@@ -70,7 +70,8 @@ class Execution(Generic[Result]):
         self.session = session
         self.address = address
         self.pin = pin
-        if session is not None:
+        # What only carries on leaves the session as the command that it carries on has found it.
+        if session is not None and not operation.continues:
             if session.in_transaction:
                 operation.join(session.transaction.options)
             elif session.transaction.state is not TransactionState.NONE:
@@ -78,7 +79,7 @@ class Execution(Generic[Result]):
             if not session.implicit and not operation.acknowledged:
                 refuse_unacknowledged(operation.target.write_concern)
         operation.prepare()
-        if session is not None:
+        if session is not None and not operation.continues:
             session.check_preference(operation.read_preference)
 
     @property
